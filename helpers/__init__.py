@@ -1,0 +1,1 @@
+"""The plumbing that the lessons share."""
