@@ -25,6 +25,7 @@ DUMP_SHA256 = "a53f4648dec40467ebdcbc7a1307eddb51fe6e28e9309f6ebde81ba0d04bea2d"
 # Of all passage ids and texts: labels and vectors belong to this.
 CORPUS_SHA256 = "65888300d2fee665e0d9b573311ac0a98e364e3c7000635ea7e6d90aacb981f3"
 MIN_WORDS, MAX_TOKENS = 25, 256
+LABELS_VERSION = 1  # rises when a label changes, and all rows of the leaderboard are computed anew
 
 
 def file_checksum(path: Path) -> str:
@@ -112,6 +113,39 @@ def passages() -> pd.DataFrame:
             "helpers/wikitext.py on purpose, see data/README.md, 'When the parse changes'."
         )
     return frame
+
+
+@functools.cache
+def questions(split: str | None = None) -> pd.DataFrame:
+    """The course's hand-written questions with their labels; split: "dev", "test" or None for all.
+
+    Columns: ``id``, ``question``, ``style`` (keyword, name_number, paraphrase, spanish), ``split``, ``origin`` (whether the
+    topic was chosen from an article's title or from its text), ``answer``, ``article`` and ``span`` (where in the article
+    the answer stands), ``english`` (a translation of the Spanish ones), ``labels`` ({passage id: 2 answers it, 1 helps})
+    and ``judged`` (all passage ids that were judged).
+
+    Raises ValueError for an unknown split, a damaged line, or a label on a passage that does not exist.
+    """
+    if split not in (None, "dev", "test"):
+        raise ValueError(f'split is "dev", "test" or None, not {split!r}.')
+    rows = []
+    known = set(passages()["id"])
+    for number, line in enumerate((DATA / "questions.jsonl").read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            row["judged"] = frozenset(row["labels"]) | frozenset(row.pop("judged_0"))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"Line {number} of data/questions.jsonl is damaged ({error}): restore it with git checkout data/questions.jsonl."
+            ) from None
+        if unknown := sorted(row["judged"] - known):
+            raise ValueError(
+                f"Question {row['id']} has labels on passages that do not exist: {unknown[:3]}. Labels belong to one parse of the "
+                "encyclopedia: see data/README.md, 'When the parse changes'."
+            )
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    return frame if split is None else frame[frame["split"] == split].reset_index(drop=True)
 
 
 @functools.cache

@@ -1,0 +1,16 @@
+"""``python -m helpers.prepare``: everything that lessons would otherwise compute while somebody waits. Quick when done."""
+
+from helpers import datasets, encoder
+
+
+def main() -> None:
+    print("Encyclopedia …", flush=True)
+    passages = datasets.passages()
+    print(f"  {passages['article'].nunique()} articles, {len(passages):,} passages", flush=True)
+    print("Encoder and ready-made vectors …", flush=True)
+    encoder.load_encoder()
+    print(f"  passages: {encoder.passage_vectors().shape[1]} dimensions", flush=True)
+
+
+if __name__ == "__main__":
+    main()
