@@ -1,0 +1,27 @@
+"""Every notebook of the course keeps the rules of notebook_rules.py and lesson_rules.py."""
+
+from pathlib import Path
+
+import pytest
+from lesson_rules import LESSON_RULES, QUIZ_RULES
+from notebook_rules import Lesson
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+COURSE = sorted(path for path in NOTEBOOKS.glob("*/*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+CASES = [
+    pytest.param(path, rule, id=f"{path.stem}-{rule.__name__}")
+    for path in COURSE
+    for rule in (QUIZ_RULES if path.stem.startswith("quiz_") else LESSON_RULES)
+]
+
+
+@pytest.mark.parametrize(("path", "rule"), CASES)
+def test_notebook_keeps_the_rule(path, rule):
+    complaints = list(rule(Lesson(path)))
+    assert not complaints, f"{path.name}:\n" + "\n".join(complaints)
+
+
+def test_lessons_are_numbered_without_a_gap():
+    numbers = [Lesson(path).number for path in COURSE if not path.stem.startswith("quiz_")]
+    assert numbers, "there are no lessons in notebooks/*/"
+    assert numbers == [f"{number:02d}" for number in range(1, len(numbers) + 1)]
