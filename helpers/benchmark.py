@@ -1,0 +1,253 @@
+"""The course's measuring instrument: rankings in; recall, MRR and nDCG with intervals out; and the leaderboard.
+
+python -m helpers.benchmark              recomputes data/leaderboard.csv and the README's picture of it
+python -m helpers.benchmark --unjudged   prints the pairs of question and passage that still want a judge
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from helpers import datasets
+
+STYLES = ("keyword", "name_number", "paraphrase")  # "spanish" is shown, but stays outside of the average
+MEASURES = ("success", "recall", "mrr", "ndcg")
+K = 10
+RESAMPLES = 10_000
+LEADERBOARD = datasets.DATA / "leaderboard.csv"
+JUDGED = 0.98  # a row with fewer judged passages among its first ten may not be compared
+
+
+def dcg(gains: Sequence[float]) -> float:
+    """Discounted cumulative gain of gains in ranked order: the sum of gain / log2(rank + 1) (Järvelin & Kekäläinen 2002)."""
+    gains = np.asarray(gains, dtype=float)
+    return float((gains / np.log2(np.arange(2, len(gains) + 2))).sum())
+
+
+def measures(ranking: Sequence[str], labels: Mapping[str, int], k: int = K) -> dict[str, float]:
+    """Success, recall, MRR and nDCG of one ranking within its first k places.
+
+    For the first three a passage counts if it answers the question (grade 2); nDCG takes the grades 2 and 1 as gains.
+    """
+    first = list(ranking)[:k]
+    answers = {passage for passage, grade in labels.items() if grade == 2}
+    hits = [passage in answers for passage in first]
+    ideal = sorted(labels.values(), reverse=True)[:k]
+    return {
+        "success": float(any(hits)),
+        "recall": sum(hits) / len(answers),
+        "mrr": 1 / (hits.index(True) + 1) if any(hits) else 0.0,
+        "ndcg": dcg([labels.get(passage, 0) for passage in first]) / dcg(ideal),
+    }
+
+
+@dataclass
+class Evaluation:
+    """What ``evaluate`` found: ``per_question`` (a frame, one question a row, index = question id) and what follows from it."""
+
+    per_question: pd.DataFrame
+
+    @property
+    def judged(self) -> float:
+        """Share of the first ten passages that somebody has judged, over all questions."""
+        return float(self.per_question["judged"].mean())
+
+    @cached_property
+    def by_style(self) -> pd.DataFrame:
+        """Mean of each measure per style."""
+        return self.per_question.groupby("style", sort=False)[list(MEASURES)].mean()
+
+    def mean(self, measure: str = "ndcg") -> float:
+        """The plain average of the three English styles, so that the mix of styles does not decide."""
+        return float(self.by_style.loc[list(STYLES), measure].mean())
+
+    def interval(self, measure: str = "ndcg") -> tuple[float, float]:
+        """95 % bootstrap interval of ``mean``: questions are drawn again within each style (Efron 1979)."""
+        return tuple(np.quantile(_resampled_means(self.per_question[["style", measure]], measure), [0.025, 0.975]))
+
+
+def evaluate(rankings: Mapping[str, Sequence[str]], split: str = "test", k: int = K) -> Evaluation:
+    """Measure rankings {question id: passage ids, best first} on all questions of a split.
+
+    Raises ValueError where a question is missing or unknown, a ranking is empty, repeats a passage, or names one that does not
+    exist: a measure over fewer questions would look better or worse than it is.
+    """
+    asked = datasets.questions(split).set_index("id")
+    _check(rankings, asked.index, split)
+    rows = []
+    for question, row in asked.iterrows():
+        first = list(rankings[question])[:k]
+        judged = sum(passage in row["judged"] for passage in first) / len(first)
+        rows.append({"id": question, "style": row["style"], **measures(first, row["labels"], k), "judged": judged})
+    return Evaluation(pd.DataFrame(rows).set_index("id"))
+
+
+def _check(rankings: Mapping[str, Sequence[str]], asked: Iterable[str], split: str) -> None:
+    asked = list(asked)
+    if missing := [question for question in asked if question not in rankings]:
+        raise ValueError(
+            f"{len(missing)} of {len(asked)} questions of the split '{split}' have no ranking (the first: {missing[0]}). "
+            "Rank passages for every question; a retriever that finds nothing returns them in any order."
+        )
+    if unknown := sorted(set(rankings) - set(asked)):
+        raise ValueError(
+            f"There is no question {unknown[0]!r} in the split '{split}'. Ids come from questions('{split}')['id']."
+        )
+    known = set(datasets.passages()["id"])
+    for question in asked:
+        ranking = rankings[question]
+        if isinstance(ranking, str) or not len(ranking):
+            raise ValueError(
+                f"The ranking of question {question} is empty or a text: give a list of passage ids, best first."
+            )
+        if len(set(ranking)) < len(ranking):
+            twice = next(passage for passage in ranking if list(ranking).count(passage) > 1)
+            raise ValueError(
+                f"The ranking of question {question} holds passage {twice!r} twice: each may stand there once."
+            )
+        if strange := next((passage for passage in ranking if passage not in known), None):
+            raise ValueError(
+                f"The ranking of question {question} names {strange!r}, which is no id such as 'Aardvark#003'."
+            )
+
+
+def _resampled_means(frame: pd.DataFrame, column: str) -> np.ndarray:
+    """Means over the styles' means of RESAMPLES bootstrap samples, shape (RESAMPLES,)."""
+    random = np.random.default_rng(0)
+    total = np.zeros(RESAMPLES)
+    for style in STYLES:
+        values = frame.loc[frame["style"] == style, column].to_numpy()
+        total += values[random.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
+    return total / len(STYLES)
+
+
+def compare(first: Evaluation, second: Evaluation, measure: str = "ndcg") -> dict[str, float]:
+    """Paired difference second − first: ``difference``, 95 % interval ``low`` to ``high``, ``p`` of a sign-flip test (Fisher 1935).
+
+    Raises ValueError where the two were not measured on the same questions.
+    """
+    if list(first.per_question.index) != list(second.per_question.index):
+        raise ValueError("The two evaluations are not on the same questions: a paired comparison needs the same split.")
+    styles = first.per_question["style"]
+    paired = pd.DataFrame({"style": styles, "d": second.per_question[measure] - first.per_question[measure]})
+    low, high = np.quantile(_resampled_means(paired, "d"), [0.025, 0.975])
+    paired = paired[paired["style"].isin(STYLES)]
+    weights = 1 / (len(STYLES) * paired.groupby("style")["d"].transform("size"))
+    parts = (weights * paired["d"]).to_numpy()
+    flips = np.random.default_rng(0).choice([-1.0, 1.0], size=(RESAMPLES, len(parts))) @ parts
+    p = (1 + (np.abs(flips) >= abs(parts.sum()) - 1e-12).sum()) / (1 + RESAMPLES)
+    return {"difference": float(parts.sum()), "low": float(low), "high": float(high), "p": float(p)}
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """p values corrected for having asked several times (Holm 1979), in the order given.
+
+    >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    order = np.argsort(p_values)
+    steps = p_values[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty_like(p_values)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return corrected
+
+
+def row(evaluation: Evaluation, *, bytes_per_passage: float, ms_per_query: float) -> dict:
+    """One row of the leaderboard. Raises ValueError where too few of the shown passages were judged."""
+    if evaluation.judged < JUDGED:
+        raise ValueError(
+            f"Only {evaluation.judged:.3f} of the first ten passages were judged (at least {JUDGED} are needed): this retriever "
+            "finds passages that nobody looked at, and they would all count as wrong. Judge them: "
+            "python -m helpers.benchmark --unjudged"
+        )
+    low, high = evaluation.interval()
+    found = {
+        "ndcg": evaluation.mean(),
+        "low": low,
+        "high": high,
+        "mrr": evaluation.mean("mrr"),
+        "recall": evaluation.mean("recall"),
+    }
+    found |= {style: evaluation.by_style.loc[style, "ndcg"] for style in (*STYLES, "spanish")}
+    found = {name: round(float(value), 4) for name, value in found.items()}
+    about = {"judged": round(evaluation.judged, 4), "bytes_per_passage": round(bytes_per_passage, 1)}
+    return found | about | {"ms_per_query": float(f"{ms_per_query:.2g}"), "labels_version": datasets.LABELS_VERSION}
+
+
+def leaderboard() -> pd.DataFrame:
+    """The committed leaderboard, best nDCG@10 first; index: the retrievers' names. Raises ValueError where labels are others."""
+    table = pd.read_csv(LEADERBOARD, index_col="name")
+    if set(table["labels_version"]) != {datasets.LABELS_VERSION}:
+        raise ValueError("data/leaderboard.csv was computed with other labels: run python -m helpers.benchmark.")
+    return table
+
+
+def assert_agrees(name: str, evaluation: Evaluation, bytes_per_passage: float | None = None) -> None:
+    """Assert that a lesson's own retriever gives the committed row: nDCG@10 within 0.005, bytes exactly; times are never compared."""
+    committed = leaderboard().loc[name]
+    assert abs(evaluation.mean() - committed["ndcg"]) <= 0.005, (
+        f"{name}: nDCG@10 is {evaluation.mean():.4f} here and {committed['ndcg']:.4f} on the leaderboard"
+    )
+    if bytes_per_passage is not None:
+        assert abs(bytes_per_passage - committed["bytes_per_passage"]) < 0.1, (
+            f"{name}: {bytes_per_passage} bytes per passage"
+        )
+
+
+def main(arguments: Sequence[str]) -> None:
+    from helpers import systems
+
+    asked = datasets.questions()
+    if "--unjudged" in arguments:
+        for name, system in systems.SYSTEMS.items():
+            for question, ranking in zip(asked.itertuples(), system.rank(asked["question"].tolist()), strict=True):
+                for passage in ranking[:K]:
+                    if passage not in question.judged:
+                        print(
+                            json.dumps(
+                                {"id": question.id, "question": question.question, "passage": passage, "by": name}
+                            )
+                        )
+        return
+    test = datasets.questions("test")
+    rows = {}
+    for name, system in systems.SYSTEMS.items():
+        system.rank(test["question"].tolist()[:2])  # builds its index
+        start = time.perf_counter()
+        ranked = system.rank(test["question"].tolist())
+        ms = 1000 * (time.perf_counter() - start) / len(test)
+        evaluation = evaluate(dict(zip(test["id"], ranked, strict=True)))
+        rows[name] = {"lesson": system.lesson} | row(
+            evaluation, bytes_per_passage=system.bytes_per_passage(), ms_per_query=ms
+        )
+        print(f"{name:30} {rows[name]['ndcg']:.3f} [{rows[name]['low']:.3f}, {rows[name]['high']:.3f}]", flush=True)
+    table = pd.DataFrame(rows).T.sort_values("ndcg", ascending=False).astype({"lesson": int, "labels_version": int})
+    table.to_csv(LEADERBOARD, index_label="name", lineterminator="\n")
+    draw(table).savefig(datasets.DATA.parent / "docs" / "leaderboard.png", dpi=110, metadata={"Software": None})
+
+
+def draw(table: pd.DataFrame):
+    """The leaderboard as a figure: bars of nDCG@10 with intervals, in the order of the lessons (the number before each name)."""
+    from helpers.plots import bars
+
+    table = table.astype({"ndcg": float, "low": float, "high": float}).sort_values(["lesson", "ndcg"])
+    names = [f"{lesson:.0f} · {name}" for name, lesson in table["lesson"].items()]
+    return bars(
+        names,
+        table["ndcg"],
+        table[["low", "high"]],
+        title="From counting words to a neural encoder: what each lesson's search can do",
+        axis_label="nDCG@10 on the test questions, with 95 % intervals",
+        highlight=[name for name in names if "MiniLM" in name],
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
