@@ -25,6 +25,7 @@ DUMP_SHA256 = "a53f4648dec40467ebdcbc7a1307eddb51fe6e28e9309f6ebde81ba0d04bea2d"
 # Of all passage ids and texts: labels and vectors belong to this.
 CORPUS_SHA256 = "65888300d2fee665e0d9b573311ac0a98e364e3c7000635ea7e6d90aacb981f3"
 MIN_WORDS, MAX_TOKENS = 25, 256
+QUESTION_FIELDS = ("id", "question", "style", "split", "origin", "answer", "article", "span", "labels", "judged_0")
 LABELS_VERSION = 1  # rises when a label changes, and all rows of the leaderboard are computed anew
 
 
@@ -133,10 +134,12 @@ def questions(split: str | None = None) -> pd.DataFrame:
     for number, line in enumerate((DATA / "questions.jsonl").read_text(encoding="utf-8").splitlines(), 1):
         try:
             row = json.loads(line)
+            row = {field: row[field] for field in QUESTION_FIELDS} | {"english": row.get("english")}
             row["judged"] = frozenset(row["labels"]) | frozenset(row.pop("judged_0"))
         except (ValueError, TypeError, KeyError) as error:
+            what = f"the field {error} is missing" if isinstance(error, KeyError) else error
             raise ValueError(
-                f"Line {number} of data/questions.jsonl is damaged ({error}): restore it with git checkout data/questions.jsonl."
+                f"Line {number} of data/questions.jsonl is damaged ({what}): restore it with git checkout data/questions.jsonl."
             ) from None
         if unknown := sorted(row["judged"] - known):
             raise ValueError(
