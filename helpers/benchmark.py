@@ -1,11 +1,8 @@
 """The course's measuring instrument: rankings in; recall, MRR and nDCG with intervals out; and the leaderboard.
 
 python -m helpers.benchmark              recomputes data/leaderboard.csv and the README's picture of it
-python -m helpers.benchmark --unjudged   prints the pairs of question and passage that still want a judge
 """
 
-import json
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -165,7 +162,7 @@ def row(evaluation: Evaluation, *, bytes_per_passage: float, ms_per_query: float
         raise ValueError(
             f"Only {evaluation.judged:.3f} of the first ten passages were judged (at least {JUDGED} are needed): this retriever "
             "finds passages that nobody looked at, and they would all count as wrong. Judge them: "
-            "python -m helpers.benchmark --unjudged"
+            "python benchmarks/pool.py lists them."
         )
     low, high = evaluation.interval()
     found = {
@@ -201,21 +198,9 @@ def assert_agrees(name: str, evaluation: Evaluation, bytes_per_passage: float | 
         )
 
 
-def main(arguments: Sequence[str]) -> None:
+def main() -> None:
     from helpers import systems
 
-    asked = datasets.questions()
-    if "--unjudged" in arguments:
-        for name, system in systems.SYSTEMS.items():
-            for question, ranking in zip(asked.itertuples(), system.rank(asked["question"].tolist()), strict=True):
-                for passage in ranking[:K]:
-                    if passage not in question.judged:
-                        print(
-                            json.dumps(
-                                {"id": question.id, "question": question.question, "passage": passage, "by": name}
-                            )
-                        )
-        return
     test = datasets.questions("test")
     rows = {}
     for name, system in systems.SYSTEMS.items():
@@ -250,4 +235,4 @@ def draw(table: pd.DataFrame):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

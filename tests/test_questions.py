@@ -9,7 +9,7 @@ from helpers import datasets
 from helpers.retrieval import stems
 
 # Of all ids and labels. Whoever changes a label raises LABELS_VERSION, recomputes all rows, and pins both here.
-LABELS = (1, "ccb5b5cee3cb8b8f221d6007570b50b4176db5eacd25d353f167dc72f7364c0c")
+LABELS = (1, "b66052bb3211857e4b1e08c7f228f1cb13a65cc3d2d7eac7dcaeb34d69316bf6")
 ENGLISH = ["keyword", "name_number", "paraphrase"]
 
 
