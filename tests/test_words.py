@@ -8,7 +8,7 @@ from gensim.test.utils import datapath
 from scipy import sparse
 from scipy.stats import spearmanr
 
-from helpers import datasets, words
+from helpers import datasets, word2vec, words
 
 TOY = [["the", "cat", "sat", "on", "the", "mat"], ["rare", "the", "cat", "sat"], ["cat"], ["sat", "sat"]]
 
@@ -118,6 +118,52 @@ def test_missing_pairs_are_skipped_and_counted(model, evaluation):
     assert common.n == fewer.n and common.rho == pytest.approx(fewer.rho)
 
 
+def test_the_mean_over_seeds_is_a_mean_and_surer_than_one_seed(model, evaluation):
+    assert words.mean_rho([evaluation]) == pytest.approx((evaluation.rho, evaluation.low, evaluation.high))
+    vocabulary, vectors = model
+    noisy = [
+        words.evaluate_words(vocabulary, vectors + np.random.default_rng(seed).normal(0, vectors.std(), vectors.shape))
+        for seed in range(3)
+    ]
+    value, low, high = words.mean_rho(noisy)
+    assert value == pytest.approx(np.mean([each.rho for each in noisy]))
+    assert low < value < high and high - low < np.mean([each.high - each.low for each in noisy])
+    with pytest.raises(ValueError, match="same judgements"):
+        words.mean_rho([evaluation, words.evaluate_words(*model, data="simlex")])
+    with pytest.raises(ValueError, match="at least one"):
+        words.mean_rho([])
+
+
+SMALL = word2vec.SKIP_GRAM | {"min_count": 1, "vector_size": 8, "epochs": 2, "sample": 0}
+
+
+def test_a_training_repeats_and_another_seed_is_another_training():
+    first, again, other = (word2vec.train(SMALL, seed, TOY) for seed in (1, 1, 2))
+    assert (first.wv.vectors == again.wv.vectors).all() and (first.wv.vectors != other.wv.vectors).any()
+    vocabulary, vectors = word2vec.vocabulary_and_vectors(first)
+    assert list(vocabulary.values()) == list(range(len(vectors))) and vectors.shape == (6, 8)
+
+
+def test_settings_with_a_bucket_give_fasttext_which_knows_new_words():
+    model = word2vec.train(SMALL | {"bucket": 100}, sentences=TOY)
+    assert "cats" not in model.wv.key_to_index and np.isfinite(model.wv["cats"]).all()
+
+
+@pytest.mark.parametrize(
+    ("sentences", "message"),
+    [
+        ("the cat sat", "every letter would become a word"),
+        (["the cat sat", "on the mat"], "every letter would become a word"),
+        ([], "no sentence with a word"),
+        ([[], []], "no sentence with a word"),
+        ([["rare"], ["words"]], "No word occurs 2 times"),
+    ],
+)
+def test_a_corpus_that_teaches_nothing_gets_a_sentence(sentences, message):
+    with pytest.raises(ValueError, match=message):
+        word2vec.train(SMALL | {"min_count": 2}, sentences=sentences)
+
+
 def test_judgements_are_complete():
     assert len(words.human_judgements()) == 353 and len(words.human_judgements("simlex")) == 999
     for data in words.JUDGEMENTS:
@@ -144,14 +190,20 @@ def test_the_interval_is_that_of_a_plain_bootstrap(evaluation):
     assert np.quantile(draws, [0.025, 0.975]) == pytest.approx([evaluation.low, evaluation.high], abs=0.015)
 
 
-def test_the_committed_rows_are_what_the_code_gives():
+def test_every_system_has_its_row_and_the_best_comes_first():
     table = words.word_leaderboard()
     assert set(words.SYSTEMS) == set(table.index) and table["wordsim_rho"].is_monotonic_decreasing
-    for name, system in words.SYSTEMS.items():
-        vocabulary, vectors = system.build()
-        assert (table.loc[name, "words"], table.loc[name, "dimensions"]) == vectors.shape
-        for data in words.JUDGEMENTS:
-            words.assert_word_row_agrees(name, words.evaluate_words(vocabulary, vectors, data))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if s.lesson > 3 else ()) for n, s in words.SYSTEMS.items()]
+)
+def test_the_committed_row_is_what_the_code_gives(name):
+    table = words.word_leaderboard()
+    vocabulary, vectors = words.SYSTEMS[name].build()
+    assert (table.loc[name, "words"], table.loc[name, "dimensions"]) == vectors.shape
+    for data in words.JUDGEMENTS:
+        words.assert_word_row_agrees(name, words.evaluate_words(vocabulary, vectors, data))
 
 
 def test_a_row_that_differs_is_refused(model, evaluation):
