@@ -17,6 +17,8 @@ from helpers.retrieval import words as split
 from helpers.wikitext import split_sentences
 
 DEPTH = 100  # how many passages a system ranks; more than the ten that are shown, since fusion needs them
+HYBRID_WEIGHT = 0.1  # BM25's share; the best of 0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5 on the dev questions (lesson 10)
+RESCORED = 200  # candidates that the bits hand on
 
 
 def _texts() -> list[str]:
@@ -69,6 +71,60 @@ def minilm(questions: Sequence[str]) -> list[list[str]]:
 def hybrid_rrf(questions: Sequence[str]) -> list[list[str]]:
     """BM25 on stems and MiniLM, merged by reciprocal rank fusion with equal votes."""
     return [reciprocal_rank_fusion(pair)[:DEPTH] for pair in zip(bm25_stems(questions), minilm(questions), strict=True)]
+
+
+def hybrid_weighted(questions: Sequence[str]) -> list[list[str]]:
+    """BM25 and MiniLM, their scores scaled to 0–1 per question and added; BM25's weight was chosen on the dev questions."""
+    index = _bm25_index(split)
+    lexical = np.array([index.scores(split(question)) for question in questions])
+    dense = encoder.embed(list(questions), precision="float32", progress=False) @ encoder.passage_vectors().T
+    return _ids(top_k(HYBRID_WEIGHT * _min_max(lexical) + (1 - HYBRID_WEIGHT) * _min_max(dense), DEPTH))
+
+
+def _min_max(scores: np.ndarray) -> np.ndarray:
+    """Each row from 0 (its lowest score) to 1 (its highest); a row without differences becomes 0."""
+    lowest = scores.min(axis=1, keepdims=True)
+    return (scores - lowest) / np.maximum(scores.max(axis=1, keepdims=True) - lowest, 1e-9)
+
+
+def int8(questions: Sequence[str]) -> list[list[str]]:
+    """Passage vectors in int8, one scale per dimension; the question stays in float32."""
+    codes, scale = _int8_index()
+    asked = encoder.embed(list(questions), precision="float32", progress=False)
+    return _ids(top_k((asked * scale) @ codes.T.astype(np.float32), DEPTH))
+
+
+@functools.cache
+def _int8_index() -> tuple[np.ndarray, np.ndarray]:
+    """Codes (n, d) int8 and the scale of each dimension (d,): vector ≈ codes * scale."""
+    vectors = encoder.passage_vectors()
+    scale = np.maximum(np.abs(vectors).max(axis=0), 1e-9) / 127  # two of MiniLM's dimensions are always zero
+    return np.round(vectors / scale).astype(np.int8), scale.astype(np.float32)
+
+
+def binary(questions: Sequence[str]) -> list[list[str]]:
+    """One bit per dimension, its sign, for passages and questions; ranked by the number of equal bits."""
+    return _ids(top_k(_equal_bits(encoder.embed(list(questions), precision="float32", progress=False)), DEPTH))
+
+
+def binary_rescored(questions: Sequence[str]) -> list[list[str]]:
+    """The first 200 by bits, put in order by the int8 vectors and the float32 question (Yamada et al. 2021 rescore so)."""
+    asked = encoder.embed(list(questions), precision="float32", progress=False)
+    codes, scale = _int8_index()
+    candidates = np.sort(top_k(_equal_bits(asked), RESCORED), axis=1)  # sorted, so that ties go to the earlier passage
+    scores = np.stack([codes[row] @ (vector * scale) for row, vector in zip(candidates, asked, strict=True)])
+    return _ids(np.take_along_axis(candidates, top_k(scores, DEPTH), axis=1))
+
+
+def _equal_bits(asked: np.ndarray) -> np.ndarray:
+    """How many of the d bits agree, (questions, passages)."""
+    different = np.bitwise_count(_packed(asked)[:, None, :] ^ _packed(encoder.passage_vectors())[None]).sum(axis=2)
+    return asked.shape[1] - different.astype(np.int32)
+
+
+def _packed(vectors: np.ndarray) -> np.ndarray:
+    """Signs as bits, eight to a byte: (n, d / 8) uint8."""
+    return np.packbits(vectors > 0, axis=1)
 
 
 def sentences_max(questions: Sequence[str]) -> list[list[str]]:
@@ -176,6 +232,12 @@ SYSTEMS = {
     "SIF of word vectors": System(word_sif, 7, _word_mean_bytes),
     "MiniLM": System(minilm, 10, _minilm_bytes),
     "Hybrid (RRF)": System(hybrid_rrf, 10, lambda: _bm25_index(stems).nbytes + _minilm_bytes()),
+    "Hybrid (weighted)": System(hybrid_weighted, 10, lambda: _bm25_index(split).nbytes + _minilm_bytes()),
+    "MiniLM, int8": System(int8, 14, lambda: _int8_index()[0].nbytes),
+    "MiniLM, binary": System(binary, 14, lambda: _packed(encoder.passage_vectors()).nbytes),
+    "MiniLM, binary and rescored": System(
+        binary_rescored, 14, lambda: _packed(encoder.passage_vectors()).nbytes + _int8_index()[0].nbytes
+    ),
     "MiniLM, best sentence": System(sentences_max, 13, lambda: _sentence_index()[1].nbytes),
     "MiniLM, re-ranked by MaxSim": System(maxsim, 13, lambda: _minilm_bytes() + _token_bytes()),
 }
