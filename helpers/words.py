@@ -151,6 +151,13 @@ def _trained(settings: dict):
     return word2vec.vocabulary_and_vectors(word2vec.train(settings))
 
 
+def _skip_gram_of_lesson_8():
+    from helpers import skipgram  # compiles, so only when it is asked for
+
+    model = skipgram.train(skipgram.encode(datasets.sentences()), epochs=30)
+    return model.vocabulary, model.vectors
+
+
 SYSTEMS = {
     "Co-occurrence counts": WordSystem(lambda: cooccurrence()[::2], 3),
     "PPMI": WordSystem(lambda: (cooccurrence()[0], ppmi(cooccurrence()[2])), 3),
@@ -158,6 +165,7 @@ SYSTEMS = {
     "CBOW": WordSystem(lambda: _trained(word2vec.CBOW), 7),
     "Skip-gram": WordSystem(lambda: _trained(word2vec.SKIP_GRAM), 7),
     "FastText": WordSystem(lambda: _trained(word2vec.FASTTEXT), 7),
+    "Skip-gram, ours": WordSystem(_skip_gram_of_lesson_8, 8),
 }
 
 
