@@ -14,6 +14,7 @@ import pandas as pd
 from helpers import datasets
 
 STYLES = ("keyword", "name_number", "paraphrase")  # "spanish" is shown, but stays outside of the average
+FILM_STYLES = ("keyword", "paraphrase")
 MEASURES = ("success", "recall", "mrr", "ndcg")
 K = 10
 RESAMPLES = 10_000
@@ -46,9 +47,13 @@ def measures(ranking: Sequence[str], labels: Mapping[str, int], k: int = K) -> d
 
 @dataclass
 class Evaluation:
-    """What ``evaluate`` found: ``per_question`` (a frame, one question a row, index = question id) and what follows from it."""
+    """What ``evaluate`` found: ``per_question`` (a frame, one question a row, index = question id) and what follows from it.
+
+    styles: those that the plain average is taken over.
+    """
 
     per_question: pd.DataFrame
+    styles: tuple[str, ...] = STYLES
 
     @property
     def judged(self) -> float:
@@ -61,12 +66,13 @@ class Evaluation:
         return self.per_question.groupby("style", sort=False)[list(MEASURES)].mean()
 
     def mean(self, measure: str = "ndcg") -> float:
-        """The plain average of the three English styles, so that the mix of styles does not decide."""
-        return float(self.by_style.loc[list(STYLES), measure].mean())
+        """The plain average of the styles (questions: the three English ones), so that the mix of styles does not decide."""
+        return float(self.by_style.loc[list(self.styles), measure].mean())
 
     def interval(self, measure: str = "ndcg") -> tuple[float, float]:
         """95 % bootstrap interval of ``mean``: questions are drawn again within each style (Efron 1979)."""
-        return tuple(np.quantile(_resampled_means(self.per_question[["style", measure]], measure), [0.025, 0.975]))
+        means = _resampled_means(self.per_question[["style", measure]], measure, self.styles)
+        return tuple(np.quantile(means, [0.025, 0.975]))
 
 
 def evaluate(rankings: Mapping[str, Sequence[str]], split: str = "test", k: int = K) -> Evaluation:
@@ -76,16 +82,27 @@ def evaluate(rankings: Mapping[str, Sequence[str]], split: str = "test", k: int 
     exist: a measure over fewer questions would look better or worse than it is.
     """
     asked = datasets.questions(split).set_index("id")
-    _check(rankings, asked.index, split)
+    _check(rankings, asked.index, split, set(datasets.passages()["id"]))
+    return Evaluation(_measured(rankings, asked, k))
+
+
+def evaluate_films(rankings: Mapping[str, Sequence[str]], split: str = "test", k: int = K) -> Evaluation:
+    """``evaluate`` for the film queries: rankings {query id: film ids, best first}, the plain average over both styles."""
+    asked = datasets.film_queries(split).set_index("id")
+    _check(rankings, asked.index, split, set(datasets.films()["id"]))
+    return Evaluation(_measured(rankings, asked, k), FILM_STYLES)
+
+
+def _measured(rankings: Mapping[str, Sequence[str]], asked: pd.DataFrame, k: int) -> pd.DataFrame:
     rows = []
     for question, row in asked.iterrows():
         first = list(rankings[question])[:k]
-        judged = sum(passage in row["judged"] for passage in first) / len(first)
+        judged = sum(item in row["judged"] for item in first) / len(first)
         rows.append({"id": question, "style": row["style"], **measures(first, row["labels"], k), "judged": judged})
-    return Evaluation(pd.DataFrame(rows).set_index("id"))
+    return pd.DataFrame(rows).set_index("id")
 
 
-def _check(rankings: Mapping[str, Sequence[str]], asked: Iterable[str], split: str) -> None:
+def _check(rankings: Mapping[str, Sequence[str]], asked: Iterable[str], split: str, known: set[str]) -> None:
     asked = list(asked)
     if missing := [question for question in asked if question not in rankings]:
         raise ValueError(
@@ -96,7 +113,6 @@ def _check(rankings: Mapping[str, Sequence[str]], asked: Iterable[str], split: s
         raise ValueError(
             f"There is no question {unknown[0]!r} in the split '{split}'. Ids come from questions('{split}')['id']."
         )
-    known = set(datasets.passages()["id"])
     for question in asked:
         ranking = rankings[question]
         if isinstance(ranking, str) or not len(ranking):
@@ -114,14 +130,14 @@ def _check(rankings: Mapping[str, Sequence[str]], asked: Iterable[str], split: s
             )
 
 
-def _resampled_means(frame: pd.DataFrame, column: str) -> np.ndarray:
+def _resampled_means(frame: pd.DataFrame, column: str, styles: Sequence[str]) -> np.ndarray:
     """Means over the styles' means of RESAMPLES bootstrap samples, shape (RESAMPLES,)."""
     random = np.random.default_rng(0)
     total = np.zeros(RESAMPLES)
-    for style in STYLES:
+    for style in styles:
         values = frame.loc[frame["style"] == style, column].to_numpy()
         total += values[random.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
-    return total / len(STYLES)
+    return total / len(styles)
 
 
 def compare(first: Evaluation, second: Evaluation, measure: str = "ndcg") -> dict[str, float]:
@@ -131,11 +147,12 @@ def compare(first: Evaluation, second: Evaluation, measure: str = "ndcg") -> dic
     """
     if list(first.per_question.index) != list(second.per_question.index):
         raise ValueError("The two evaluations are not on the same questions: a paired comparison needs the same split.")
-    styles = first.per_question["style"]
-    paired = pd.DataFrame({"style": styles, "d": second.per_question[measure] - first.per_question[measure]})
-    low, high = np.quantile(_resampled_means(paired, "d"), [0.025, 0.975])
-    paired = paired[paired["style"].isin(STYLES)]
-    weights = 1 / (len(STYLES) * paired.groupby("style")["d"].transform("size"))
+    paired = pd.DataFrame(
+        {"style": first.per_question["style"], "d": second.per_question[measure] - first.per_question[measure]}
+    )
+    low, high = np.quantile(_resampled_means(paired, "d", first.styles), [0.025, 0.975])
+    paired = paired[paired["style"].isin(first.styles)]
+    weights = 1 / (len(first.styles) * paired.groupby("style")["d"].transform("size"))
     parts = (weights * paired["d"]).to_numpy()
     flips = np.random.default_rng(0).choice([-1.0, 1.0], size=(RESAMPLES, len(parts))) @ parts
     p = (1 + (np.abs(flips) >= abs(parts.sum()) - 1e-12).sum()) / (1 + RESAMPLES)

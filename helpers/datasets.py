@@ -26,6 +26,20 @@ DUMP_SHA256 = "a53f4648dec40467ebdcbc7a1307eddb51fe6e28e9309f6ebde81ba0d04bea2d"
 CORPUS_SHA256 = "65888300d2fee665e0d9b573311ac0a98e364e3c7000635ea7e6d90aacb981f3"
 MIN_WORDS, MAX_TOKENS = 25, 256
 QUESTION_FIELDS = ("id", "question", "style", "split", "origin", "answer", "article", "span", "labels", "judged_0")
+FILM_FIELDS = (
+    "id",
+    "title",
+    "title_es",
+    "original_title",
+    "year",
+    "director",
+    "country",
+    "language",
+    "genres",
+    "plot_en",
+    "plot_es",
+)
+FILM_QUERY_FIELDS = ("id", "style", "split", "query_en", "query_es", "labels", "judged_0")
 LABELS_VERSION = 1  # rises when a label changes, and all rows of the leaderboard are computed anew
 
 
@@ -129,26 +143,70 @@ def questions(split: str | None = None) -> pd.DataFrame:
     """
     if split not in (None, "dev", "test"):
         raise ValueError(f'split is "dev", "test" or None, not {split!r}.')
-    rows = []
-    known = set(passages()["id"])
-    for number, line in enumerate((DATA / "questions.jsonl").read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-            row = {field: row[field] for field in QUESTION_FIELDS} | {"english": row.get("english")}
-            row["judged"] = frozenset(row["labels"]) | frozenset(row.pop("judged_0"))
-        except (ValueError, TypeError, KeyError) as error:
-            what = f"the field {error} is missing" if isinstance(error, KeyError) else error
-            raise ValueError(
-                f"Line {number} of data/questions.jsonl is damaged ({what}): restore it with git checkout data/questions.jsonl."
-            ) from None
+    rows, known = _lines("questions.jsonl", QUESTION_FIELDS, ("english",)), set(passages()["id"])
+    for row in rows:
         if unknown := sorted(row["judged"] - known):
             raise ValueError(
                 f"Question {row['id']} has labels on passages that do not exist: {unknown[:3]}. Labels belong to one parse of the "
                 "encyclopedia: see data/README.md, 'When the parse changes'."
             )
-        rows.append(row)
     frame = pd.DataFrame(rows)
     return frame if split is None else frame[frame["split"] == split].reset_index(drop=True)
+
+
+@functools.cache
+def films() -> pd.DataFrame:
+    """Real films with plots written for this course, one film a row.
+
+    Columns: ``id`` (``"casablanca-1942"``), ``title``, ``title_es``, ``original_title``, ``year``, ``director`` (a list of
+    names), ``country``, ``language``, ``genres`` (a list), and the plot in ``plot_en`` and ``plot_es``.
+
+    Raises ValueError for a damaged line or an id that stands there twice.
+    """
+    frame = pd.DataFrame(_lines("films.jsonl", FILM_FIELDS))
+    if twice := frame["id"][frame["id"].duplicated()].tolist():
+        raise ValueError(f"data/films.jsonl holds the film {twice[0]} twice.")
+    return frame
+
+
+@functools.cache
+def film_queries(split: str | None = None) -> pd.DataFrame:
+    """Queries for the films as people type them, each in English and in Spanish; split: "dev", "test" or None for all.
+
+    Columns: ``id``, ``style`` (keyword: shares words with the plot; paraphrase: hardly any), ``split``, ``query_en``,
+    ``query_es``, ``labels`` ({film id: 2 what was looked for, 1 fits in part}) and ``judged`` (all film ids that were judged).
+
+    Raises ValueError for an unknown split, a damaged line, or a label on a film that does not exist.
+    """
+    if split not in (None, "dev", "test"):
+        raise ValueError(f'split is "dev", "test" or None, not {split!r}.')
+    rows, known = _lines("film_queries.jsonl", FILM_QUERY_FIELDS), set(films()["id"])
+    for row in rows:
+        if unknown := sorted(row["judged"] - known):
+            raise ValueError(f"Film query {row['id']} has labels on films that do not exist: {unknown[:3]}.")
+    frame = pd.DataFrame(rows)
+    return frame if split is None else frame[frame["split"] == split].reset_index(drop=True)
+
+
+def _lines(name: str, fields: tuple[str, ...], optional: tuple[str, ...] = ()) -> list[dict]:
+    """The records of a file of ``data/`` with one JSON object per line, cut to some fields; a damaged line is named.
+
+    ``judged_0`` (ids judged as no answer) becomes ``judged`` (all ids that were judged).
+    """
+    rows = []
+    for number, line in enumerate((DATA / name).read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            row = {field: row[field] for field in fields} | {field: row.get(field) for field in optional}
+            if "judged_0" in row:
+                row["judged"] = frozenset(row["labels"]) | frozenset(row.pop("judged_0"))
+            rows.append(row)
+        except (ValueError, TypeError, KeyError) as error:
+            what = f"the field {error} is missing" if isinstance(error, KeyError) else error
+            raise ValueError(
+                f"Line {number} of data/{name} is damaged ({what}): restore it with git checkout data/{name}."
+            ) from None
+    return rows
 
 
 @functools.cache

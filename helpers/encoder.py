@@ -86,25 +86,27 @@ def embed(
         precision = "bfloat16" if len(texts) >= FEW and has_fast_bfloat16() else "float32"
     cached = datasets.CACHE / "embeddings" / f"{_key(texts, precision)}.bin" if cache and len(texts) >= FEW else None
     bar = ProgressBar(len(texts), f"Encoding {len(texts):,} texts", show=progress and len(texts) >= FEW)
-    vectors = _from_cache(cached, len(texts)) if cached else None
+    vectors, cut = _from_cache(cached, len(texts)) if cached else (None, 0)
     if vectors is None:
-        vectors = _encode(texts, _model(precision), bar)
+        vectors, cut = _encode(texts, _model(precision), bar)
         if cached:
-            datasets.write_checked(cached, vectors.tobytes())
+            datasets.write_checked(cached, np.int64(cut).tobytes() + vectors.tobytes())
     bar.done()
+    if cut:
+        limit = load_encoder().max_seq_length
+        message = f"{cut} of {len(texts)} texts are longer than the model's {limit} tokens: their ends are ignored. Split them."
+        warnings.warn(message, stacklevel=2)
     return vectors
 
 
-def _encode(texts: list[str], model: SentenceTransformer, bar: ProgressBar) -> np.ndarray:
+def _encode(texts: list[str], model: SentenceTransformer, bar: ProgressBar) -> tuple[np.ndarray, int]:
+    """Vectors (n, d), and how many texts were longer than the model reads."""
     limit = model.max_seq_length
     token_ids = model.tokenizer(texts, truncation=True, max_length=limit)["input_ids"]
     lengths = np.array([len(ids) for ids in token_ids])
     cut = sum(
         len(model.tokenizer(texts[i], verbose=False)["input_ids"]) > limit for i in np.flatnonzero(lengths == limit)
     )
-    if cut:
-        message = f"{cut} of {len(texts)} texts are longer than the model's {limit} tokens: their ends are ignored. Split them."
-        warnings.warn(message, stacklevel=3)
     vectors = np.empty((len(texts), model.get_embedding_dimension()), dtype=np.float32)
     order = np.argsort(-lengths, kind="stable")  # longest first: each batch holds texts of about one length
     while len(order):
@@ -117,7 +119,7 @@ def _encode(texts: list[str], model: SentenceTransformer, bar: ProgressBar) -> n
             sentence_vectors = model(dict(features))["sentence_embedding"].float()
         vectors[batch] = torch.nn.functional.normalize(sentence_vectors).cpu().numpy()
         bar.update(len(batch))
-    return vectors
+    return vectors, cut
 
 
 def _checked(texts: Sequence[str]) -> list[str]:
@@ -143,20 +145,39 @@ def _checked(texts: Sequence[str]) -> list[str]:
 
 
 def _key(texts: list[str], precision: str) -> str:
-    digest = hashlib.sha256(f"{HUB_MODEL or WEIGHTS_SHA256} {precision} {torch.__version__}".encode())
+    digest = hashlib.sha256(f"2 {HUB_MODEL or WEIGHTS_SHA256} {precision} {torch.__version__}".encode())
     for text in texts:
         digest.update(f"{len(text)}:{text}".encode())
     return digest.hexdigest()[:24]
 
 
-def _from_cache(path: Path, n_texts: int) -> np.ndarray | None:
+def _from_cache(path: Path, n_texts: int) -> tuple[np.ndarray | None, int]:
+    """What ``_encode`` gave: the number of cut texts stands before the vectors, so that a cached result warns as well."""
     content = datasets.read_checked(path)
-    return None if content is None else np.frombuffer(content, dtype=np.float32).reshape(n_texts, -1).copy()
+    if content is None:
+        return None, 0
+    cut = int(np.frombuffer(content, dtype=np.int64, count=1)[0])
+    return np.frombuffer(content, dtype=np.float32, offset=8).reshape(n_texts, -1).copy(), cut
 
 
 def passage_vectors() -> np.ndarray:
     """Unit vectors of ``datasets.passages()``, shape (4905, 384) float32 with the default encoder; row i is passage i."""
     return _ready_made("passages", datasets.passages())
+
+
+def film_vectors(language: str = "en") -> np.ndarray:
+    """Unit vectors of the films' plots, English ("en") or Spanish ("es"), (films, 384) float32; row i is film i.
+
+    Raises ValueError for another language.
+    """
+    return _ready_made(f"films_{language}", film_plots(language))
+
+
+def film_plots(language: str):
+    """The films' ids and their plots in one language as a frame with columns ``id`` and ``text``."""
+    if language not in ("en", "es"):
+        raise ValueError(f'The plots are in "en" (English) and "es" (Spanish), not in {language!r}.')
+    return datasets.films()[["id", f"plot_{language}"]].set_axis(["id", "text"], axis=1)
 
 
 def _ready_made(name: str, frame) -> np.ndarray:

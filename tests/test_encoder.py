@@ -70,6 +70,14 @@ def test_a_text_of_a_megabyte_is_encoded_with_a_word_about_its_lost_end():
     np.testing.assert_allclose(vectors[0], encoder.embed("The aardvark digs. " * 42), atol=0.05)
 
 
+def test_a_cached_result_warns_of_lost_ends_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "CACHE", tmp_path)
+    texts = ["word " * 300] + [f"short text {number}" for number in range(63)]
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="1 of 64 texts are longer than the model's 256 tokens"):
+            encoder.embed(texts, progress=False)
+
+
 def test_a_text_of_just_256_tokens_is_not_called_too_long(recwarn):
     encoder.embed("tea " * 254)
     assert not [warning for warning in recwarn if "longer than" in str(warning.message)]

@@ -1,0 +1,107 @@
+"""The films and their queries: enough of each kind, twins in two languages, and a damaged file is told."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from helpers import datasets, encoder
+
+GENRES = {
+    *("Action", "Adventure", "Animation", "Biography", "Comedy", "Crime", "Documentary", "Drama", "Family", "Fantasy", "History"),
+    *("Horror", "Musical", "Mystery", "Romance", "Science fiction", "Sport", "Thriller", "War", "Western"),
+}  # fmt: skip
+LATIN_AMERICA_AND_SPAIN = {
+    *("Argentina", "Bolivia", "Brazil", "Chile", "Colombia", "Cuba", "Dominican Republic", "Ecuador", "Guatemala", "Mexico"),
+    *("Paraguay", "Peru", "Puerto Rico", "Spain", "Uruguay", "Venezuela"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def films():
+    return datasets.films()
+
+
+def test_there_are_enough_films_of_each_kind(films):
+    assert len(films) >= 300
+    assert films["country"].isin(LATIN_AMERICA_AND_SPAIN).sum() >= 60
+    assert films["country"].nunique() >= 30
+    assert (films["year"] // 10).nunique() >= 8
+
+
+def test_an_id_is_a_title_with_its_year_and_stands_once(films):
+    assert films["id"].is_unique and not films[["title", "year"]].duplicated().any()
+    assert films["id"].str.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*-\d{4}").all()
+    assert (films["id"].str[-4:].astype(int) == films["year"]).all()
+    assert films["year"].between(1895, 2025).all()
+
+
+def test_the_films_stand_in_the_order_of_their_years(films):
+    assert films[["year", "id"]].apply(tuple, axis=1).is_monotonic_increasing
+
+
+def test_genres_are_lists_from_a_closed_set(films):
+    for genres in films["genres"]:
+        assert 1 <= len(genres) <= 3 and len(set(genres)) == len(genres) and set(genres) <= GENRES
+    assert set(films["genres"].explode()) == GENRES
+    assert all(director and all(director) for director in films["director"])
+
+
+@pytest.mark.parametrize("plot", ["plot_en", "plot_es"])
+def test_a_plot_has_forty_to_sixty_words_and_does_not_name_its_film(films, plot):
+    assert films[plot].str.split().str.len().between(40, 60).all()
+    assert films[plot].is_unique
+    named = [
+        row["id"] for _, row in films.iterrows() if len(row["title"]) > 4 and row["title"].lower() in row[plot].lower()
+    ]
+    assert not named
+
+
+def test_a_plot_is_in_its_language(films):
+    english = films["plot_en"].str.count(r"(?i)\b(the|of|and|in|to|his|her|a)\b")
+    assert (english > films["plot_en"].str.count(r"(?i)\b(el|los|de|que|una|su|por)\b") + 3).all()
+    spanish = films["plot_es"].str.count(r"(?i)\b(el|la|los|de|que|y|en|un|una|su|con|por)\b")
+    assert (spanish > films["plot_es"].str.count(r"(?i)\b(the|of|and|his|her|to)\b") + 3).all()
+
+
+def test_no_text_holds_loose_spaces_or_markup(films):
+    for column in ("title", "title_es", "original_title", "country", "language", "plot_en", "plot_es"):
+        assert not films[column].str.contains(r"\s{2,}|^\s|\s$| [,.;:!?]|[<>*_{}\[\]|]|&\w+;").any(), column
+
+
+def test_ready_made_vectors_are_those_of_the_plots():
+    for language in ("en", "es"):
+        vectors = encoder.film_vectors(language)
+        places = list(range(0, len(vectors), 30))
+        fresh = encoder.embed(encoder.film_plots(language)["text"].iloc[places], precision="float32", cache=False)
+        assert vectors.dtype == np.float32 and len(vectors) == len(datasets.films())
+        assert (vectors[places] * fresh).sum(axis=1).min() > 0.99999
+
+
+def test_plots_in_a_third_language_are_asked_for_in_vain():
+    with pytest.raises(ValueError, match="not in 'fr'"):
+        encoder.film_vectors("fr")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda line: line[:-20], "Line 2 of data/films.jsonl is damaged"),
+        (lambda line: line.replace('"year"', '"jahr"'), "the field 'year' is missing"),
+    ],
+)
+def test_a_damaged_film_is_named(change, says, tmp_path, monkeypatch):
+    lines = (datasets.DATA / "films.jsonl").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "films.jsonl").write_text("\n".join([lines[0], change(lines[1])]), encoding="utf-8")
+    monkeypatch.setattr(datasets, "DATA", tmp_path)
+    with pytest.raises(ValueError, match=re.escape(says)):
+        datasets.films.__wrapped__()
+
+
+def test_a_film_that_stands_there_twice_is_named(tmp_path, monkeypatch):
+    line = (datasets.DATA / "films.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    (tmp_path / "films.jsonl").write_text(f"{line}\n{line}\n", encoding="utf-8")
+    monkeypatch.setattr(datasets, "DATA", tmp_path)
+    with pytest.raises(ValueError, match=json.loads(line)["id"] + " twice"):
+        datasets.films.__wrapped__()
