@@ -1,0 +1,86 @@
+"""Routes from a query to the films: each gives scores (queries, films), higher is better. Lesson 25 builds and measures them."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from helpers import datasets, encoder, spanish
+from helpers.retrieval import BM25, stems, top_k
+
+
+def english_minilm(queries: Sequence[str]) -> np.ndarray:
+    """English queries against the English plots, MiniLM: the ceiling that Spanish routes are compared with."""
+    return _embedded(queries) @ encoder.film_vectors("en").T
+
+
+def english_bm25(queries: Sequence[str]) -> np.ndarray:
+    """English queries against the English plots, BM25 on stems without stop words."""
+    return _bm25(queries, "en", stems)
+
+
+def spanish_minilm(queries: Sequence[str]) -> np.ndarray:
+    """Spanish queries as they are against the English plots: what an English encoder makes of Spanish."""
+    return _embedded(queries) @ encoder.film_vectors("en").T
+
+
+def spanish_minilm_spanish_plots(queries: Sequence[str]) -> np.ndarray:
+    """Spanish queries as they are against the Spanish plots, both read by the English encoder."""
+    return _embedded(queries) @ encoder.film_vectors("es").T
+
+
+def spanish_bm25(queries: Sequence[str]) -> np.ndarray:
+    """Spanish queries against the Spanish plots, BM25 on folded stems without stop words."""
+    return _bm25(queries, "es", spanish.stems)
+
+
+def spanish_gloss(queries: Sequence[str]) -> np.ndarray:
+    """Spanish queries turned into English word by word, then MiniLM on the English plots."""
+    return _embedded([spanish.gloss(query) or query for query in queries]) @ encoder.film_vectors("en").T
+
+
+def spanish_gloss_bm25(queries: Sequence[str]) -> np.ndarray:
+    """The gloss route and Spanish BM25, both scaled to 0–1 per query and added; BM25's weight was chosen on dev."""
+    return (1 - BM25_WEIGHT) * min_max(spanish_gloss(queries)) + BM25_WEIGHT * min_max(spanish_bm25(queries))
+
+
+BM25_WEIGHT = 0.3
+
+# Name of the route → (which twin it is asked with, the function).
+ROUTES: dict[str, tuple[str, Callable[[Sequence[str]], np.ndarray]]] = {
+    "English twin, MiniLM": ("en", english_minilm),
+    "English twin, BM25": ("en", english_bm25),
+    "Spanish, MiniLM on English plots": ("es", spanish_minilm),
+    "Spanish, MiniLM on Spanish plots": ("es", spanish_minilm_spanish_plots),
+    "Spanish BM25": ("es", spanish_bm25),
+    "Gloss, then MiniLM": ("es", spanish_gloss),
+    "Gloss and Spanish BM25": ("es", spanish_gloss_bm25),
+}
+
+
+def rankings(route: str, split: str = "test", k: int = 100) -> dict[str, list[str]]:
+    """{query id: the first k film ids} of a route on the film queries of a split, as ``benchmark.evaluate_films`` takes them."""
+    asked, films = datasets.film_queries(split), datasets.films()["id"].to_numpy()
+    language, scores = ROUTES[route]
+    best = top_k(scores(asked[f"query_{language}"].tolist()), k)
+    return {query: films[row].tolist() for query, row in zip(asked["id"], best, strict=True)}
+
+
+def min_max(scores: np.ndarray) -> np.ndarray:
+    """Each row from 0 (its lowest score) to 1 (its highest); a row without differences becomes 0."""
+    lowest = scores.min(axis=1, keepdims=True)
+    return (scores - lowest) / np.maximum(scores.max(axis=1, keepdims=True) - lowest, 1e-9)
+
+
+def _embedded(queries: Sequence[str]) -> np.ndarray:
+    return encoder.embed(list(queries), precision="float32", progress=False)
+
+
+@functools.cache
+def _index(language: str, tokenizer: Callable) -> BM25:
+    return BM25([tokenizer(text) for text in encoder.film_plots(language)["text"]])
+
+
+def _bm25(queries: Sequence[str], language: str, tokenizer: Callable) -> np.ndarray:
+    index = _index(language, tokenizer)
+    return np.array([index.scores(tokenizer(query)) for query in queries])

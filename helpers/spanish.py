@@ -1,0 +1,89 @@
+"""Searching English texts in Spanish without a multilingual model: Spanish words, a glossary, and the routes of lesson 25."""
+
+import csv
+import functools
+import re
+
+import Stemmer
+from bm25s.stopwords import STOPWORDS_SPANISH
+
+from helpers import datasets
+
+ACCENTS = str.maketrans("áéíóúüàèìòùâêîôûäëïö", "aeiouuaeiouaeiouaeio")  # ñ is a letter of its own: año is not ano
+
+
+def fold(text: str) -> str:
+    """Lower case without accents; ñ stays.
+
+    >>> fold("El Año Pasado en Málaga")
+    'el año pasado en malaga'
+    """
+    return text.lower().translate(ACCENTS)
+
+
+@functools.cache
+def stem(word: str) -> str:
+    """The folded stem of a Spanish word (Snowball, Porter 2001): the key of the glossary.
+
+    >>> stem("corrió"), stem("canciones")
+    ('corr', 'cancion')
+    """
+    return fold(Stemmer.Stemmer("spanish").stemWord(word.lower()))
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words and numbers, accents kept.
+
+    >>> words("¿Quién mató a 12 hombres?")
+    ['quién', 'mató', 'a', '12', 'hombres']
+    """
+    return re.findall(r"\w+", text.lower())
+
+
+def stems(text: str) -> list[str]:
+    """Stems of the words that are no stop words (bm25s's Spanish list): what BM25 compares.
+
+    >>> stems("La niña que corría por las calles")
+    ['niñ', 'corr', 'call']
+    """
+    return [stem(word) for word in words(text) if word not in _stop_words()]
+
+
+@functools.cache
+def _stop_words() -> frozenset[str]:
+    return frozenset(STOPWORDS_SPANISH) | frozenset(map(fold, STOPWORDS_SPANISH))
+
+
+@functools.cache
+def glossary() -> dict[str, str]:
+    """Spanish stem → English word or words ("" for words that are best dropped), from ``data/glossary_es_en.tsv``.
+
+    Raises ValueError for a damaged line or a stem that stands there twice.
+    """
+    found: dict[str, str] = {}
+    with open(datasets.DATA / "glossary_es_en.tsv", encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE), 1):
+            if len(row) != 2 or not row[0] or row[0] in found:
+                what = (
+                    f"the stem {row[0]!r} stands there twice" if row and row[0] in found else "not: stem, tab, English"
+                )
+                raise ValueError(
+                    f"Line {number} of data/glossary_es_en.tsv is damaged ({what}): restore it with git checkout."
+                )
+            found[row[0]] = row[1]
+    return found
+
+
+def gloss(text: str) -> str:
+    """A Spanish text word by word in English; words that the glossary does not hold stay as they are.
+
+    No grammar, no order: enough for an encoder that takes the mean over its tokens.
+    """
+    known = glossary()
+    return " ".join(filter(None, (known.get(stem(word), word) for word in words(text))))
+
+
+def coverage(text: str) -> float:
+    """Share of the words of a text (stop words left out) that the glossary holds; 1.0 where there is no such word."""
+    content = stems(text)
+    return sum(each in glossary() for each in content) / len(content) if content else 1.0
