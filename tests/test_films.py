@@ -1,12 +1,15 @@
 """The films and their queries: enough of each kind, twins in two languages, and a damaged file is told."""
 
+import hashlib
 import json
 import re
 
 import numpy as np
 import pytest
 
-from helpers import datasets, encoder
+from helpers import datasets, encoder, film_search, spanish
+from helpers.benchmark import evaluate_films
+from helpers.retrieval import stems
 
 GENRES = {
     *("Action", "Adventure", "Animation", "Biography", "Comedy", "Crime", "Documentary", "Drama", "Family", "Fantasy", "History"),
@@ -16,6 +19,15 @@ LATIN_AMERICA_AND_SPAIN = {
     *("Argentina", "Bolivia", "Brazil", "Chile", "Colombia", "Cuba", "Dominican Republic", "Ecuador", "Guatemala", "Mexico"),
     *("Paraguay", "Peru", "Puerto Rico", "Spain", "Uruguay", "Venezuela"),
 }  # fmt: skip
+
+
+# Of all query ids and labels: whoever changes one measures every route again, and pins it here.
+LABELS = "d921a9ca03152b6517307e7b95a403652d39590f81fa14ebed275472cef3a9fa"
+
+
+@pytest.fixture(scope="module")
+def asked():
+    return datasets.film_queries()
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +117,70 @@ def test_a_film_that_stands_there_twice_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "DATA", tmp_path)
     with pytest.raises(ValueError, match=json.loads(line)["id"] + " twice"):
         datasets.films.__wrapped__()
+
+
+# --- the queries ---
+
+
+def test_there_are_enough_queries_half_of_them_paraphrases(asked):
+    assert len(asked) >= 100 and asked["id"].is_unique
+    assert set(asked["style"]) == {"keyword", "paraphrase"} and set(asked["split"]) == {"dev", "test"}
+    assert (asked["style"] == "paraphrase").mean() == 0.5
+    assert asked.groupby("split")["style"].value_counts().min() >= 16
+    assert (asked["split"] == "test").sum() >= 100
+
+
+def test_a_query_is_short_and_in_both_languages(asked):
+    for column in ("query_en", "query_es"):
+        assert asked[column].str.split().str.len().between(2, 16).all() and asked[column].str.lower().is_unique
+    assert not (asked["query_en"] == asked["query_es"]).any()
+    assert asked["query_es"].str.contains("[áéíóúñ¿]").mean() > 0.4
+
+
+def test_every_query_has_an_answer_and_says_what_was_judged(asked):
+    assert all(2 in labels.values() and set(labels.values()) <= {1, 2} for labels in asked["labels"])
+    assert asked["judged"].str.len().min() > 10
+    assert (
+        hashlib.sha256(json.dumps(asked[["id", "labels"]].to_numpy().tolist(), sort_keys=True).encode()).hexdigest()
+        == LABELS
+    )
+
+
+@pytest.mark.parametrize(("language", "cut"), [("en", stems), ("es", spanish.stems)])
+def test_keywords_share_words_with_a_plot_that_answers_and_paraphrases_hardly_any(asked, language, cut):
+    plots = dict(encoder.film_plots(language).itertuples(index=False))
+    for row in asked.itertuples():
+        query = set(cut(getattr(row, f"query_{language}")))
+        shared = [len(query & set(cut(plots[film]))) for film, grade in row.labels.items() if grade == 2]
+        if row.style == "keyword":
+            assert max(shared) >= len(query) / 2, row.id
+        else:
+            assert min(shared) <= 1, row.id
+
+
+@pytest.mark.parametrize("route", film_search.ROUTES)
+def test_what_a_route_shows_was_judged(route):
+    for split in ("dev", "test"):
+        assert evaluate_films(film_search.rankings(route, split), split).judged >= 0.98
+
+
+def test_the_best_spanish_route_comes_near_its_english_twin():
+    found = {route: evaluate_films(film_search.rankings(route)).by_style["ndcg"] for route in film_search.ROUTES}
+    english = found["English twin, MiniLM"]
+    assert found["Gloss, then MiniLM"]["paraphrase"] > 3 * found["Spanish, MiniLM on English plots"]["paraphrase"]
+    assert found["Gloss and Spanish BM25"]["keyword"] >= 0.95 * english["keyword"]
+
+
+def test_a_label_on_a_film_that_is_not_there_is_told(tmp_path, monkeypatch):
+    line = (datasets.DATA / "film_queries.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    row = json.loads(line) | {"labels": {"no-such-film-1900": 2}}
+    (tmp_path / "film_queries.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    datasets.films()
+    monkeypatch.setattr(datasets, "DATA", tmp_path)
+    with pytest.raises(ValueError, match="no-such-film-1900"):
+        datasets.film_queries.__wrapped__()
+
+
+def test_an_unknown_split_is_told():
+    with pytest.raises(ValueError, match="'train'"):
+        datasets.film_queries.__wrapped__("train")
