@@ -108,13 +108,13 @@ class Faults:
                 await asyncio.sleep(self.round_trip_ms / 1000)
             if fate in ("ok", "cut"):
                 out = _Cut(scope, send, self.cut_after) if fate == "cut" else send
-                await app(scope, receive, out)
-                self.counts["requests"] += 1
+                self.counts["requests"] += 1  # before the answer goes out: whoever has it must find it counted
                 self.counts["answers"] += fate == "ok"
+                await app(scope, receive, out)
                 return
             if when == "after":
-                await app(scope, receive, _nowhere)
                 self.counts["requests"] += 1
+                await app(scope, receive, _nowhere)
             else:
                 await _read_to_the_end(receive)  # a client that is still sending would not see the answer
             await (_drop(scope, receive) if fate == "drop" else _answer(send, int(fate), *error(int(fate))))
