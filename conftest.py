@@ -2,6 +2,9 @@
 
 import os
 import sys
+import tempfile
+
+import pytest
 
 # Set before anything imports numpy, and inherited by the notebooks' kernels: a plain `pytest` sees
 # what `python course.py test` sees. One thread, because pytest-xdist already uses all cores.
@@ -39,3 +42,39 @@ NOT_COMPARED = ("stderr", "text/html", "image/png", "image/svg+xml")
 def pytest_collectstart(collector):
     if hasattr(collector, "skip_compare"):  # nbval's notebooks
         collector.skip_compare = BOOKKEEPING + NOT_COMPARED
+
+
+# Kernels refuse and write down connections beyond this machine (tests/test_loopback_only.py); one is enough to fail the run.
+_GUARD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tests", "loopback")
+
+
+def pytest_sessionstart(session):
+    if "COURSE_SOCKET_LOG" not in os.environ:  # workers of pytest-xdist inherit it
+        handle, os.environ["COURSE_SOCKET_LOG"] = tempfile.mkstemp(suffix=".log")
+        os.close(handle)
+        session.config.owns_socket_log = True
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item):
+    if not hasattr(item, "cell_num"):  # nbval's cells: the first one starts the notebook's kernel
+        return (yield)
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_GUARD, before]))
+    try:
+        return (yield)
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+def pytest_sessionfinish(session):
+    if getattr(session.config, "owns_socket_log", False):
+        with open(os.environ["COURSE_SOCKET_LOG"], encoding="utf-8") as log:
+            beyond = sorted(set(log.read().splitlines()))
+        os.unlink(os.environ["COURSE_SOCKET_LOG"])
+        if beyond:
+            print("\nConnections beyond this machine were tried:", *beyond, sep="\n  ")
+            session.exitstatus = 1

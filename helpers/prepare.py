@@ -1,6 +1,6 @@
 """``python -m helpers.prepare``: everything that lessons would otherwise compute while somebody waits. Quick when done."""
 
-from helpers import datasets, encoder
+from helpers import datasets, encoder, systems
 
 
 def main() -> None:
@@ -10,6 +10,8 @@ def main() -> None:
     print("Encoder and ready-made vectors …", flush=True)
     encoder.load_encoder()
     print(f"  passages: {encoder.passage_vectors().shape[1]} dimensions", flush=True)
+    print("A vector for each sentence of the encyclopedia (lesson 13; one to three minutes, once) …", flush=True)
+    print(f"  {len(systems.sentence_index()[1]):,} sentences", flush=True)
 
 
 if __name__ == "__main__":

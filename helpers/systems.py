@@ -19,6 +19,7 @@ from helpers.wikitext import split_sentences
 DEPTH = 100  # how many passages a system ranks; more than the ten that are shown, since fusion needs them
 HYBRID_WEIGHT = 0.1  # BM25's share; the best of 0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5 on the dev questions (lesson 10)
 RESCORED = 200  # candidates that the bits hand on
+CHROMA = {"max_neighbors": 16, "ef_construction": 200, "ef_search": 200}  # lesson 17: as good as exact on this corpus
 
 
 def _texts() -> list[str]:
@@ -129,14 +130,15 @@ def _packed(vectors: np.ndarray) -> np.ndarray:
 
 def sentences_max(questions: Sequence[str]) -> list[list[str]]:
     """A MiniLM vector per sentence; a passage is as good as its best sentence."""
-    owner, vectors = _sentence_index()
+    owner, vectors = sentence_index()
     scores = encoder.embed(list(questions), precision="float32", progress=False) @ vectors.T
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     return _ids(top_k(np.maximum.reduceat(scores, starts, axis=1), DEPTH))
 
 
 @functools.cache
-def _sentence_index() -> tuple[np.ndarray, np.ndarray]:
+def sentence_index() -> tuple[np.ndarray, np.ndarray]:
+    """For each sentence of all passages the place of its passage (n,), ascending, and its vector (n, 384)."""
     parts = [split_sentences(text) for text in _texts()]
     owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     return owner, encoder.embed([sentence for part in parts for sentence in part])
@@ -196,6 +198,27 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
+def chroma(questions: Sequence[str]) -> list[list[str]]:
+    """The MiniLM vectors in a Chroma collection: HNSW, cosine, with the settings of lesson 17."""
+    asked = encoder.embed(list(questions), precision="float32", progress=False)
+    return _chroma_index().query(query_embeddings=asked, n_results=DEPTH, include=[])["ids"]
+
+
+@functools.cache
+def _chroma_index():
+    from helpers import chroma as course_chroma  # here, since importing Chroma takes seconds
+
+    collection = course_chroma.create_collection(course_chroma.chroma_client(), "passages", **CHROMA)
+    collection.add(datasets.passages()["id"].tolist(), embeddings=encoder.passage_vectors())
+    return collection
+
+
+def _chroma_bytes() -> int:
+    """Vectors, and the links of the graph's ground floor; the floors above (about 9 bytes a passage) differ from build to build."""
+    n, d = encoder.passage_vectors().shape
+    return n * (4 * d + 4 + 4 * 2 * CHROMA["max_neighbors"] + 8)  # floats, number of links, links, label
+
+
 @dataclass(frozen=True)
 class System:
     """A retriever: rank(questions) gives ids per question; lesson: where it is built; vectors or index size in bytes per passage."""
@@ -238,6 +261,7 @@ SYSTEMS = {
     "MiniLM, binary and rescored": System(
         binary_rescored, 14, lambda: _packed(encoder.passage_vectors()).nbytes + _int8_index()[0].nbytes
     ),
-    "MiniLM, best sentence": System(sentences_max, 13, lambda: _sentence_index()[1].nbytes),
+    "MiniLM, best sentence": System(sentences_max, 13, lambda: sentence_index()[1].nbytes),
     "MiniLM, re-ranked by MaxSim": System(maxsim, 13, lambda: _minilm_bytes() + _token_bytes()),
+    "Chroma": System(chroma, 17, _chroma_bytes),
 }
