@@ -60,16 +60,22 @@ def glossary() -> dict[str, str]:
 
     Raises ValueError for a damaged line or a stem that stands there twice.
     """
+    return _read("glossary_es_en.tsv")
+
+
+@functools.cache
+def forms() -> dict[str, str]:
+    """Folded word form → its one English word, where a stem joins several words (*primer* and *primo*); looked up first."""
+    return _read("glossary_forms_es_en.tsv")
+
+
+def _read(name: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    with open(datasets.DATA / "glossary_es_en.tsv", encoding="utf-8", newline="") as file:
+    with open(datasets.DATA / name, encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE), 1):
             if len(row) != 2 or not row[0] or row[0] in found:
-                what = (
-                    f"the stem {row[0]!r} stands there twice" if row and row[0] in found else "not: stem, tab, English"
-                )
-                raise ValueError(
-                    f"Line {number} of data/glossary_es_en.tsv is damaged ({what}): restore it with git checkout."
-                )
+                what = f"{row[0]!r} stands there twice" if row and row[0] in found else "not: Spanish, tab, English"
+                raise ValueError(f"Line {number} of data/{name} is damaged ({what}): restore it with git checkout.")
             found[row[0]] = row[1]
     return found
 
@@ -78,12 +84,19 @@ def gloss(text: str) -> str:
     """A Spanish text word by word in English; words that the glossary does not hold stay as they are.
 
     No grammar, no order: enough for an encoder that takes the mean over its tokens.
+
+    >>> gloss("El fantasma del primer marido")
+    'ghost of first husband'
     """
-    known = glossary()
-    return " ".join(filter(None, (known.get(stem(word), word) for word in words(text))))
+    return " ".join(filter(None, (_english(word) for word in words(text))))
+
+
+def _english(word: str) -> str:
+    known = forms().get(fold(word))
+    return glossary().get(stem(word), word) if known is None else known
 
 
 def coverage(text: str) -> float:
     """Share of the words of a text (stop words left out) that the glossary holds; 1.0 where there is no such word."""
-    content = stems(text)
-    return sum(each in glossary() for each in content) / len(content) if content else 1.0
+    content = [word for word in words(text) if word not in _stop_words()]
+    return sum(fold(word) in forms() or stem(word) in glossary() for word in content) / len(content) if content else 1.0

@@ -29,6 +29,14 @@ def test_the_glossary_is_large_and_in_order():
     assert all(spanish.fold(stem) == stem for stem in stems)
 
 
+def test_forms_part_what_a_stem_joins():
+    forms = spanish.forms()
+    assert list(forms) == sorted(forms) and all(re.fullmatch("[a-z0-9ñ]+", form) for form in forms)
+    assert all(re.fullmatch(r"[a-z0-9' -]*", english) for english in forms.values())
+    assert all(spanish.glossary().get(spanish.stem(form)) != english for form, english in forms.items())
+    assert spanish.gloss("mi primo, el primer hijo; mi hija") == "cousin first son daughter"
+
+
 def test_the_glossary_knows_the_plots():
     words = sum(spanish.coverage(plot) for plot in datasets.films()["plot_es"]) / len(datasets.films())
     assert words > 0.99
@@ -43,8 +51,8 @@ def test_a_text_is_glossed_word_by_word_and_unknown_words_stay():
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("niñ\tgirl\nniñ\tboy\n", "Line 2 .* 'niñ' stands there twice"),
-        ("niñ girl\n", r"Line 1 .*\(not: stem, tab, English"),
+        ("niñ\tgirl\nniñ\tboy\n", "Line 2 .*'niñ' stands there twice"),
+        ("niñ girl\n", r"Line 1 .*\(not: Spanish, tab, English"),
     ],
 )
 def test_a_damaged_glossary_is_named(content, says, tmp_path, monkeypatch):
