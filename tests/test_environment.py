@@ -93,11 +93,13 @@ def imported(code):
 
 def test_every_import_is_a_direct_dependency():
     direct = set(pinned(read("requirements.txt")))
+    optional = {normal(pin.partition("[")[0].partition("==")[0]) for pin in lock.pins(read("requirements-scale.txt"))}
     distributions = importlib.metadata.packages_distributions()
     siblings = {path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")}
     missing = set()
     for path, code in sources():
         for name in set(imported(code)) - set(sys.stdlib_module_names) - OURS - siblings:
-            if not {normal(distribution) for distribution in distributions.get(name, [])} & direct:
+            wanted = {normal(distribution) for distribution in distributions.get(name, [])}
+            if not wanted & direct and normal(name) not in optional:
                 missing.add(f"{path.relative_to(ROOT)} imports {name}")
     assert not missing, "add to requirements.txt and run python -m helpers.lock"
