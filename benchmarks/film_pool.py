@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from helpers import datasets, encoder, film_search, spanish
-from helpers.benchmark import K
-from helpers.retrieval import top_k
+from helpers.benchmark import K, unjudged
+from helpers.retrieval import min_max, top_k
 
 
 def variants(asked):
@@ -29,30 +29,25 @@ def variants(asked):
     for weight in (0.1, 0.2, 0.5):
         yield (
             f"Gloss and BM25, {weight}",
-            (1 - weight) * film_search.min_max(gloss) + weight * film_search.min_max(lexical),
+            (1 - weight) * min_max(gloss) + weight * min_max(lexical),
         )
     twins = asked["query_en"].tolist()
-    dense, words = film_search.english_minilm(twins), film_search.english_bm25(twins)
+    dense, words = film_search.minilm(twins), film_search.english_bm25(twins)
     for weight in (0.1, 0.3):
         yield (
             f"English hybrid, {weight}",
-            (1 - weight) * film_search.min_max(dense) + weight * film_search.min_max(words),
+            (1 - weight) * min_max(dense) + weight * min_max(words),
         )
 
 
 def main() -> None:
     asked, ids = datasets.film_queries(), datasets.films()["id"].to_numpy()
-    ranked = {
-        name: scores(asked[f"query_{language}"].tolist()) for name, (language, scores) in film_search.ROUTES.items()
+    scores = {
+        name: route(asked[f"query_{language}"].tolist()) for name, (language, route) in film_search.ROUTES.items()
     }
-    found: dict[tuple[str, str], list[str]] = {}
-    for name, scores in (ranked | dict(variants(asked))).items():
-        for row, best in zip(asked.itertuples(), top_k(scores, K), strict=True):
-            for film in ids[best]:
-                if film not in row.judged:
-                    found.setdefault((row.id, film), []).append(name)
-    for (query, film), names in sorted(found.items()):
-        print(json.dumps({"id": query, "film": film, "by": names}))
+    rankings = {name: ids[top_k(found, K)] for name, found in (scores | dict(variants(asked))).items()}
+    for pair in unjudged(rankings, asked):
+        print(json.dumps(pair))
 
 
 if __name__ == "__main__":

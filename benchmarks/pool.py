@@ -11,7 +11,7 @@ import json
 import numpy as np
 
 from helpers import datasets, encoder, systems
-from helpers.benchmark import K
+from helpers.benchmark import K, unjudged
 from helpers.retrieval import reciprocal_rank_fusion, top_k
 
 
@@ -34,14 +34,8 @@ def main() -> None:
     asked = datasets.questions()
     texts = asked["question"].tolist()
     ranked = {name: system.rank(texts) for name, system in systems.SYSTEMS.items()} | dict(variants(texts))
-    found: dict[tuple[str, str], list[str]] = {}
-    for name, rankings in ranked.items():
-        for row, ranking in zip(asked.itertuples(), rankings, strict=True):
-            for passage in ranking[:K]:
-                if passage not in row.judged:
-                    found.setdefault((row.id, passage), []).append(name)
-    for (question, passage), names in sorted(found.items()):
-        print(json.dumps({"id": question, "passage": passage, "by": names}))
+    for pair in unjudged(ranked, asked):
+        print(json.dumps(pair))
 
 
 if __name__ == "__main__":

@@ -215,6 +215,20 @@ def assert_agrees(name: str, evaluation: Evaluation, bytes_per_passage: float | 
         )
 
 
+def unjudged(ranked: Mapping[str, Sequence[Sequence[str]]], asked: pd.DataFrame) -> list[dict]:
+    """What nobody has judged among the first ten of each ranking: {"id": question, "item": …, "by": names of retrievers}, sorted.
+
+    ranked: name → a ranking per row of ``asked`` (a frame with columns ``id`` and ``judged``).
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, rankings in ranked.items():
+        for row, ranking in zip(asked.itertuples(), rankings, strict=True):
+            for item in list(ranking)[:K]:
+                if item not in row.judged:
+                    found.setdefault((row.id, item), []).append(name)
+    return [{"id": question, "item": item, "by": names} for (question, item), names in sorted(found.items())]
+
+
 def main() -> None:
     from helpers import systems
 

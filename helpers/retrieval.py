@@ -109,6 +109,16 @@ def reciprocal_rank_fusion(rankings: Sequence[Sequence], weights: Sequence[float
     return sorted(votes, key=lambda item: math.fsum(votes[item]), reverse=True)
 
 
+def min_max(scores: np.ndarray) -> np.ndarray:
+    """Scores (queries, n) scaled so that each row runs from 0 (its lowest) to 1 (its highest); a row without differences becomes 0.
+
+    >>> min_max(np.array([[2.0, 4.0, 3.0]])).tolist()
+    [[0.0, 1.0, 0.5]]
+    """
+    lowest = scores.min(axis=1, keepdims=True)
+    return (scores - lowest) / np.maximum(scores.max(axis=1, keepdims=True) - lowest, 1e-9)
+
+
 def max_sim(query_tokens: np.ndarray, passage_tokens: np.ndarray) -> float:
     """Late interaction (Khattab & Zaharia 2020): each query token takes its best passage token; the mean of these cosines.
 

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from helpers import datasets, encoder
 from helpers import words as word_vectors
-from helpers.retrieval import BM25, max_sim, reciprocal_rank_fusion, stems, top_k
+from helpers.retrieval import BM25, max_sim, min_max, reciprocal_rank_fusion, stems, top_k
 from helpers.retrieval import words as split
 from helpers.wikitext import split_sentences
 
@@ -82,13 +82,7 @@ def hybrid_weighted(questions: Sequence[str]) -> list[list[str]]:
     index = _bm25_index(split)
     lexical = np.array([index.scores(split(question)) for question in questions])
     dense = encoder.embed(list(questions), precision="float32", progress=False) @ encoder.passage_vectors().T
-    return _ids(top_k(HYBRID_WEIGHT * _min_max(lexical) + (1 - HYBRID_WEIGHT) * _min_max(dense), DEPTH))
-
-
-def _min_max(scores: np.ndarray) -> np.ndarray:
-    """Each row from 0 (its lowest score) to 1 (its highest); a row without differences becomes 0."""
-    lowest = scores.min(axis=1, keepdims=True)
-    return (scores - lowest) / np.maximum(scores.max(axis=1, keepdims=True) - lowest, 1e-9)
+    return _ids(top_k(HYBRID_WEIGHT * min_max(lexical) + (1 - HYBRID_WEIGHT) * min_max(dense), DEPTH))
 
 
 def int8(questions: Sequence[str]) -> list[list[str]]:

@@ -458,7 +458,7 @@ def test_the_pool_lists_what_wants_a_judge(monkeypatch, capsys):
     monkeypatch.setitem(pool["main"].__globals__, "variants", lambda questions: [])
     pool["main"]()
     pairs = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert sorted((pair["id"], pair["passage"]) for pair in pairs) == sorted(
+    assert sorted((pair["id"], pair["item"]) for pair in pairs) == sorted(
         (row.id, strange[row.question][1]) for row in datasets.questions().itertuples()
     )
 

@@ -145,7 +145,9 @@ def test_pairs_do_not_cross_sentences_and_new_epochs_draw_anew(toy):
 def test_many_threads_learn_the_same_things(encyclopedia):
     part = encyclopedia._replace(starts=encyclopedia.starts[:4001])
     one, two = (skipgram.train(part, epochs=2, threads=threads) for threads in (1, 2))
-    assert two.losses == pytest.approx(one.losses, abs=0.05)
+    half = skipgram.train(part._replace(starts=part.starts[:2001]), epochs=2)  # what a lost thread would look like
+    apart = abs(np.subtract(two.losses, one.losses))  # threads meet in another order each time, so this differs between runs
+    assert (apart < 0.2).all() and (np.subtract(half.losses, one.losses) > 0.3).all()
 
 
 def test_the_matrices_can_be_watched(toy):
