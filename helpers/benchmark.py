@@ -1,8 +1,11 @@
 """The course's measuring instrument: rankings in; recall, MRR and nDCG with intervals out; and the leaderboard.
 
 python -m helpers.benchmark              recomputes data/leaderboard.csv and the README's picture of it
+python -m helpers.benchmark --check      recomputes it and compares with the committed one; changes nothing
 """
 
+import argparse
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -229,7 +232,8 @@ def unjudged(ranked: Mapping[str, Sequence[Sequence[str]]], asked: pd.DataFrame)
     return [{"id": question, "item": item, "by": names} for (question, item), names in sorted(found.items())]
 
 
-def main() -> None:
+def recompute() -> pd.DataFrame:
+    """The leaderboard computed from scratch, best first, in the same form as ``leaderboard()``."""
     from helpers import systems
 
     test = datasets.questions("test")
@@ -243,10 +247,34 @@ def main() -> None:
         rows[name] = {"lesson": system.lesson} | row(
             evaluation, bytes_per_passage=system.bytes_per_passage(), ms_per_query=ms
         )
-        print(f"{name:30} {rows[name]['ndcg']:.3f} [{rows[name]['low']:.3f}, {rows[name]['high']:.3f}]", flush=True)
-    table = pd.DataFrame(rows).T.sort_values("ndcg", ascending=False).astype({"lesson": int, "labels_version": int})
-    table.to_csv(LEADERBOARD, index_label="name", lineterminator="\n")
-    draw(table).savefig(datasets.DATA.parent / "docs" / "leaderboard.png", dpi=110, metadata={"Software": None})
+        print(f"{name:36} {rows[name]['ndcg']:.3f} [{rows[name]['low']:.3f}, {rows[name]['high']:.3f}]", flush=True)
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
+    return table.sort_values(["ndcg", "lesson"], ascending=[False, True], kind="stable")
+
+
+def disagreements(found: pd.DataFrame, committed: pd.DataFrame, tolerance: float = 0.005) -> list[str]:
+    """What differs between two leaderboards: rows, bytes, or a figure of quality by more than ``tolerance``; times never count."""
+    wrong = [f"{name}: only in one of the two" for name in sorted(set(found.index) ^ set(committed.index))]
+    for name in found.index.intersection(committed.index):
+        for column in found.columns.difference(["ms_per_query"]):
+            here, there = found.loc[name, column], committed.loc[name, column]
+            if abs(here - there) > (0.1 if column == "bytes_per_passage" else tolerance):
+                wrong.append(f"{name}: {column} is {here} here and {there} in the committed table")
+    return wrong
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    parser = argparse.ArgumentParser(prog="python -m helpers.benchmark", description="Recompute the leaderboard.")
+    parser.add_argument("--check", action="store_true", help="compare with the committed table and change nothing")
+    check = parser.parse_args(arguments).check
+    table = recompute()
+    if not check:
+        table.to_csv(LEADERBOARD, lineterminator="\n")
+        draw(table).savefig(datasets.DATA.parent / "docs" / "leaderboard.png", dpi=110, metadata={"Software": None})
+    elif wrong := disagreements(table, leaderboard()):
+        sys.exit("\n".join(wrong))
+    else:
+        print(f"All {len(table)} rows agree with data/leaderboard.csv.")
 
 
 def draw(table: pd.DataFrame):
@@ -266,4 +294,4 @@ def draw(table: pd.DataFrame):
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

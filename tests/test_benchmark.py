@@ -445,6 +445,21 @@ def test_the_command_recomputes_the_table(tmp_path, monkeypatch, capsys):
     assert figure.return_value.savefig.call_args.args[0].name == "leaderboard.png"
     pd.testing.assert_frame_equal(benchmark.leaderboard().drop(columns="ms_per_query"), committed)
     assert [line[:6].strip() for line in capsys.readouterr().out.splitlines()] == names
+    benchmark.main(["--check"])
+    assert capsys.readouterr().out.endswith("All 2 rows agree with data/leaderboard.csv.\n")
+    table = pd.read_csv(benchmark.LEADERBOARD, index_col="name")
+    table.loc["BM25", ["ndcg", "ms_per_query"]] += [0.006, 1000]
+    table.rename(index={"TF-IDF": "TF"}).to_csv(benchmark.LEADERBOARD)
+    before = benchmark.LEADERBOARD.read_bytes()
+    with pytest.raises(SystemExit) as found:
+        benchmark.main(["--check"])
+    told = str(found.value).splitlines()
+    assert [line.partition(" is ")[0] for line in told] == [
+        "TF: only in one of the two",
+        "TF-IDF: only in one of the two",
+        "BM25: ndcg",
+    ]
+    assert benchmark.LEADERBOARD.read_bytes() == before and figure.call_count == 1
 
 
 def test_the_pool_lists_what_wants_a_judge(monkeypatch, capsys):
