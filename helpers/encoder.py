@@ -75,9 +75,8 @@ def embed(
 
     Raises TypeError for what is no text, ValueError for an empty text, a damaged one, or an unknown precision.
     """
-    if isinstance(texts, str):
-        return embed([texts], cache=cache, precision=precision, progress=progress)[0]
-    texts = _checked(texts)
+    is_single = isinstance(texts, str)
+    texts = _checked([texts] if is_single else texts)
     if not texts:
         return np.empty((0, load_encoder().get_embedding_dimension()), dtype=np.float32)
     if precision not in ("auto", "float32", "bfloat16"):
@@ -96,7 +95,7 @@ def embed(
         limit = load_encoder().max_seq_length
         message = f"{cut} of {len(texts)} texts are longer than the model's {limit} tokens: their ends are ignored. Split them."
         warnings.warn(message, stacklevel=2)
-    return vectors
+    return vectors[0] if is_single else vectors
 
 
 def _encode(texts: list[str], model: SentenceTransformer, bar: ProgressBar) -> tuple[np.ndarray, int]:

@@ -7,12 +7,16 @@
 The cloud is used only where ``COURSE_CLOUD`` names it (``COURSE_CLOUD=openai``); a key alone changes nothing.
 """
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import openai
-
 from helpers.services import cloud
+
+if TYPE_CHECKING:  # imported where it is used: whoever talks to Pinecone need not wait for it
+    import openai
 
 # What lessons use in OpenAI's cloud; another server with OpenAI's interface has other names: set these variables.
 CLOUD_MODELS = {"OPENAI_EMBEDDING_MODEL": "text-embedding-3-small", "OPENAI_CHAT_MODEL": "gpt-5.4-mini"}
@@ -25,11 +29,15 @@ def openai_client(**options) -> openai.OpenAI:
     needed), and prints where. Else it talks to the local stand-in, which is started once per process, and no key or
     address of the environment is used. Raises LookupError where the cloud is asked for and there is no key.
     """
+    import openai
+
     return openai.OpenAI(**_connection(openai.DefaultHttpxClient, options))
 
 
 def async_openai_client(**options) -> openai.AsyncOpenAI:
     """``openai_client()`` for ``await``: a real ``openai.AsyncOpenAI``."""
+    import openai
+
     return openai.AsyncOpenAI(**_connection(openai.DefaultAsyncHttpxClient, options))
 
 
