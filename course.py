@@ -5,7 +5,7 @@
     python course.py progress         which exercises are solved
     python course.py reset 05         a fresh copy of lesson 05; the old one is kept beside it
     python course.py doctor           one screen for a bug report
-    python course.py app              the search application of lesson 25
+    python course.py app              the film finder of lesson 25, in your browser
     python course.py slides 02        lesson 02 as a slide deck
     python course.py refresh [05]     for authors: run notebooks again and store their outputs
 
@@ -519,6 +519,22 @@ def refresh(arguments):
     return code or run(["-m", "helpers.refresh"] + names, env)
 
 
+def slides(arguments):
+    count = next((i for i, argument in enumerate(arguments) if argument.startswith("-")), len(arguments))
+    if not count and not {"-h", "--help"} & set(arguments):
+        raise Stop("Which lesson? For example: python course.py slides 02")
+    chosen = []
+    for name in arguments[:count]:  # a lesson, or a notebook of one's own
+        own = name.endswith(".ipynb") and os.path.exists(name)
+        chosen.append(os.path.abspath(name) if own else str(find(name)[0]))
+    rest = arguments[count:]
+    if "--output" in rest[:-1]:  # the command runs in the course's folder
+        place = rest.index("--output") + 1
+        rest = rest[:place] + [os.path.abspath(rest[place])] + rest[place + 1:]
+    set_up()
+    return run(["-m", "helpers.slides"] + chosen + rest, course_environment())
+
+
 def reset(arguments):
     if not arguments:
         raise Stop("Which lesson? For example: python course.py reset 05")
@@ -644,21 +660,18 @@ def memory():
         return "?"
 
 
-def later(module, what):
-    """A command that runs a module of helpers, once a later lesson has brought it."""
-    def command(arguments):
-        if not (ROOT / "helpers" / (module + ".py")).exists():
-            raise Stop(what)
-        set_up()
-        env = course_environment()
-        return prepare(env) or run(["-m", "helpers." + module] + arguments, env)
-    return command
+def app(arguments):
+    set_up()
+    port = option(arguments, "--port")
+    if port and port.isdigit() and int(port) < 65536 and is_taken(int(port)):
+        raise Stop(f"Port {port} is taken, perhaps by a film finder that is still open: close it, choose another one "
+                   f"(python course.py app --port {int(port) + 1}) or leave --port out.")
+    return run(["-m", "helpers.search_app"] + arguments, course_environment())
 
 
 COMMANDS = {
-    "lab": lab, "test": test, "refresh": refresh, "reset": reset, "progress": progress, "doctor": doctor,
-    "app": later("search_app", "The search application comes with lesson 25, which is not in the course yet."),
-    "slides": later("slides", "The slides come later; until then present the notebooks in python course.py lab.")}
+    "lab": lab, "test": test, "refresh": refresh, "reset": reset, "progress": progress, "doctor": doctor, "app": app,
+    "slides": slides}
 
 
 def main(arguments):

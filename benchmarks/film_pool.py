@@ -6,30 +6,38 @@ As for the questions (benchmarks/pool.py): labels are fair only to routes that w
 """
 
 import json
+import zlib
 
-import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-
-from helpers import datasets, encoder, film_search, spanish
+from helpers import datasets, film_search, spanish
 from helpers.benchmark import K, unjudged
 from helpers.retrieval import min_max, top_k
 
 
 def variants(asked):
     """Name and scores (queries, films) of every variant."""
-    films, queries = datasets.films(), asked["query_es"].tolist()
-    english, plots = encoder.film_vectors("en"), encoder.film_vectors("es")
-    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), preprocessor=spanish.fold, sublinear_tf=True)
-    matrix = letters.fit_transform(films["plot_es"])
-    yield "Spanish character n-grams", (letters.transform(queries) @ matrix.T).toarray()
-    left, _, right = np.linalg.svd(plots.T @ english)
-    vectors = encoder.embed(queries, precision="float32", progress=False)
-    yield "Spanish to English by Procrustes", vectors @ (left @ right) @ english.T
+    queries = asked["query_es"].tolist()
     gloss, lexical = film_search.spanish_gloss(queries), film_search.spanish_bm25(queries)
     for weight in (0.1, 0.2, 0.5):
         yield (
             f"Gloss and BM25, {weight}",
             (1 - weight) * min_max(gloss) + weight * min_max(lexical),
+        )
+    for share in (0.5, 0.7, 0.85):
+        smaller = [gloss_with(share, query) for query in queries]
+        yield f"Gloss with {share:.0%} of its words", film_search.minilm(smaller)
+        yield (
+            f"Gloss with {share:.0%} of its words, and BM25",
+            film_search.minilm(smaller) + film_search.BM25_WEIGHT * lexical,
+        )
+    yield (
+        "Learnt dictionary and Spanish BM25",
+        film_search.spanish_dictionary(queries) + film_search.BM25_WEIGHT * lexical,
+    )
+    for rounds in (1, 2, 5, 10):
+        meanings = film_search.dictionary(rounds=rounds)
+        yield (
+            f"Dictionary after {rounds} rounds",
+            film_search.minilm([film_search.translate(q, meanings) for q in queries]),
         )
     twins = asked["query_en"].tolist()
     dense, words = film_search.minilm(twins), film_search.english_bm25(twins)
@@ -38,6 +46,16 @@ def variants(asked):
             f"English hybrid, {weight}",
             (1 - weight) * min_max(dense) + weight * min_max(words),
         )
+
+
+def gloss_with(share: float, text: str) -> str:
+    """The gloss as if the glossary held only a share of its stems, drawn by their checksums (lesson 25's curve)."""
+    return " ".join(filter(None, (spanish.gloss(word) if known(word, share) else word for word in spanish.words(text))))
+
+
+def known(word: str, share: float) -> bool:
+    """Stop words always are; another word where the checksum of its stem, as a number from 0 to 1, is below the share."""
+    return all(zlib.crc32(stem.encode()) / 2**32 < share for stem in spanish.stems(word))
 
 
 def main() -> None:

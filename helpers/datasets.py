@@ -26,6 +26,7 @@ DUMP_SHA256 = "a53f4648dec40467ebdcbc7a1307eddb51fe6e28e9309f6ebde81ba0d04bea2d"
 CORPUS_SHA256 = "65888300d2fee665e0d9b573311ac0a98e364e3c7000635ea7e6d90aacb981f3"
 MIN_WORDS, MAX_TOKENS = 25, 256
 QUESTION_FIELDS = ("id", "question", "style", "split", "origin", "answer", "article", "span", "labels", "judged_0")
+UNANSWERABLE_FIELDS = ("id", "question", "kind", "split", "why")
 FILM_FIELDS = (
     "id",
     "title",
@@ -39,6 +40,7 @@ FILM_FIELDS = (
     "plot_en",
     "plot_es",
 )
+LIE_FIELDS = ("id", "lie", "sentence", "second")
 FILM_QUERY_FIELDS = ("id", "style", "split", "query_en", "query_es", "labels", "judged_0")
 LABELS_VERSION = 1  # rises when a label changes, and all rows of the leaderboard are computed anew
 
@@ -155,6 +157,29 @@ def questions(split: str | None = None) -> pd.DataFrame:
 
 
 @functools.cache
+def unanswerable_questions(split: str | None = None) -> pd.DataFrame:
+    """Hand-written questions that the encyclopedia does not answer; split: "dev", "test" or None for all.
+
+    Columns: ``id`` (``"u001"``), ``question``, ``kind`` ("near": about what an article covers, but not said there; "far":
+    about what no article covers), ``split``, ``why`` (what the text says, and what is missing), ``near_article`` (the
+    article it is near to; missing for far ones) and ``answer_elsewhere`` (the true answer, where its writer was sure of it).
+
+    Raises ValueError for an unknown split, a damaged line, or a near question whose article does not exist.
+    """
+    if split not in (None, "dev", "test"):
+        raise ValueError(f'split is "dev", "test" or None, not {split!r}.')
+    name = "unanswerable_questions.jsonl"
+    rows, titles = _lines(name, UNANSWERABLE_FIELDS, ("near_article", "answer_elsewhere")), set(articles()["title"])
+    for row in rows:
+        if row["kind"] == "near" and row["near_article"] not in titles:
+            raise ValueError(
+                f"Question {row['id']} of data/{name} is near an article that does not exist: {row['near_article']!r}."
+            )
+    frame = pd.DataFrame(rows)
+    return frame if split is None else frame[frame["split"] == split].reset_index(drop=True)
+
+
+@functools.cache
 def films() -> pd.DataFrame:
     """Real films with plots written for this course, one film a row.
 
@@ -186,6 +211,23 @@ def film_queries(split: str | None = None) -> pd.DataFrame:
             raise ValueError(f"Film query {row['id']} has labels on films that do not exist: {unknown[:3]}.")
     frame = pd.DataFrame(rows)
     return frame if split is None else frame[frame["split"] == split].reset_index(drop=True)
+
+
+@functools.cache
+def planted_lies() -> pd.DataFrame:
+    """False answers to test questions, for measuring how easily a retrieval system is deceived (lesson 26). None is true.
+
+    Columns: ``id`` (of the question), ``lie`` (the false answer in a few words), ``sentence`` and ``second`` (two sentences
+    that state it, each in its own words).
+
+    Raises ValueError for a damaged line, a question that is not of the test split, or one that stands there twice.
+    """
+    frame = pd.DataFrame(_lines("planted_lies.jsonl", LIE_FIELDS))
+    if unknown := sorted(set(frame["id"]) - set(questions("test")["id"])):
+        raise ValueError(f"data/planted_lies.jsonl has a lie for {unknown[0]!r}, which is no test question.")
+    if twice := frame["id"][frame["id"].duplicated()].tolist():
+        raise ValueError(f"data/planted_lies.jsonl has two lies for the question {twice[0]!r}.")
+    return frame
 
 
 def _lines(name: str, fields: tuple[str, ...], optional: tuple[str, ...] = ()) -> list[dict]:

@@ -9,6 +9,16 @@ from bm25s.stopwords import STOPWORDS_SPANISH
 
 from helpers import datasets
 
+# Small words by which a text's language is told; those that both languages use (a, no) are left out.
+SMALL_WORDS = {
+    "es": frozenset(
+        "qué cuál cuáles quién quiénes cuándo cuánto cuántos cuánta cuántas cómo dónde por el la los las un una de del en y "
+        "que se con para su sus fue es era son al lo como según desde".split()
+    ),
+    "en": frozenset(
+        "the of in and to is was are were what which who whom when where why how did does do for on by with".split()
+    ),
+}
 ACCENTS = str.maketrans("áéíóúüàèìòùâêîôûäëïö", "aeiouuaeiouaeiouaeio")  # ñ is a letter of its own: año is not ano
 
 
@@ -100,3 +110,20 @@ def coverage(text: str) -> float:
     """Share of the words of a text (stop words left out) that the glossary holds; 1.0 where there is no such word."""
     content = [word for word in words(text) if word not in _stop_words()]
     return sum(fold(word) in forms() or stem(word) in glossary() for word in content) / len(content) if content else 1.0
+
+
+def leaning(text: str) -> int:
+    """How much a text looks like Spanish (above 0) rather than English (below 0): by its marks, else by its small words.
+
+    >>> leaning("¿Quién?") > 0, leaning("the cat of the king"), leaning("Casablanca")
+    (True, -3, 0)
+    """
+    if re.search("[¿¡ñ]", text):
+        return 100
+    found = words(text)
+    return sum(word in SMALL_WORDS["es"] for word in found) - sum(word in SMALL_WORDS["en"] for word in found)
+
+
+def is_spanish(text: str) -> bool:
+    """Whether a text looks more like Spanish than like English."""
+    return leaning(text) > 0

@@ -65,11 +65,22 @@ def test_unknown_command_gets_a_suggestion(capsys):
     assert "Do you mean test?" in capsys.readouterr().out
 
 
-def test_later_commands_say_so(small, capsys):
-    for name in ("app", "slides"):
-        assert course.main([name]) == 1
-        assert "later" in capsys.readouterr().out or name == "app"
-    assert not course.VENV.exists(), "nothing is installed for a command that does not exist yet"
+def test_slides_ask_for_a_lesson_before_anything_is_installed(small, capsys):
+    for arguments, words in [([], "slides 02"), (["--no-browser"], "slides 02"), (["07"], "No notebook is called 07")]:
+        assert course.main(["slides", *arguments]) == 1
+        assert words in capsys.readouterr().out
+    assert not course.VENV.exists()
+
+
+def test_slides_take_lessons_files_and_options(small, monkeypatch):
+    calls = []
+    monkeypatch.setattr(course, "set_up", lambda: None)
+    monkeypatch.setattr(course, "run", lambda arguments, env: calls.append(arguments) or 0)
+    monkeypatch.chdir(small)
+    own = write(small / "my_notebooks" / "talk.ipynb", ["1"])
+    assert course.main(["slides", "05", "my_notebooks/talk.ipynb", "--output", "deck.html"]) == 0
+    lesson = small / "notebooks" / "2_second" / "05_tf_idf.ipynb"
+    assert calls == [["-m", "helpers.slides", str(lesson), str(own), "--output", str(small / "deck.html")]]
 
 
 @pytest.mark.parametrize("name, found", [

@@ -22,7 +22,7 @@ LATIN_AMERICA_AND_SPAIN = {
 
 
 # Of all query ids and labels: whoever changes one measures every route again, and pins it here.
-LABELS = "49abbe36f96350b7b770cfcc392c98882f440d279db53640f7920e0f4a8fd89e"
+LABELS = "c5582a80846b03f9e88eee4967cf5122fe9e49ee13008a3936ae203354ae716c"
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_keywords_share_words_with_a_plot_that_answers_and_paraphrases_hardly_an
 @pytest.mark.parametrize("route", film_search.ROUTES)
 def test_what_a_route_shows_was_judged(route):
     for split in ("dev", "test"):
-        assert evaluate_films(film_search.rankings(route, split), split).judged >= 0.98
+        assert round(evaluate_films(film_search.rankings(route, split), split).judged, 2) == 1.0
 
 
 def test_the_best_spanish_route_comes_near_its_english_twin():
@@ -169,6 +169,21 @@ def test_the_best_spanish_route_comes_near_its_english_twin():
     english = found["English twin, MiniLM"]
     assert found["Gloss, then MiniLM"]["paraphrase"] > 3 * found["Spanish, MiniLM on English plots"]["paraphrase"]
     assert found["Gloss and Spanish BM25"]["keyword"] >= 0.95 * english["keyword"]
+    assert found["Gloss and Spanish BM25"]["paraphrase"] >= 0.7 * english["paraphrase"]
+
+
+def test_the_route_of_the_app_is_the_best_on_dev():
+    spanish_routes = [route for route, (language, _) in film_search.ROUTES.items() if language == "es"]
+    found = {route: evaluate_films(film_search.rankings(route, "dev"), "dev").mean() for route in spanish_routes}
+    assert max(found, key=found.get) == "Gloss and Spanish BM25"
+
+
+def test_what_learns_from_the_films_is_worse_on_films_that_it_did_not_see():
+    for route in ("Procrustes", "Learnt dictionary"):
+        seen, unseen = (
+            evaluate_films(film_search.rankings(name)).by_style["ndcg"] for name in (route, f"{route}, unseen films")
+        )
+        assert unseen["keyword"] < seen["keyword"] - 0.2, route
 
 
 def test_a_label_on_a_film_that_is_not_there_is_told(tmp_path, monkeypatch):

@@ -1,7 +1,8 @@
-"""The labelled questions: enough of each kind, answered where they say, frozen; and a damaged file is told."""
+"""The labelled questions: enough of each kind, answered where they say, frozen; those without an answer; damaged files."""
 
 import hashlib
 import json
+import re
 
 import pytest
 
@@ -10,6 +11,8 @@ from helpers.retrieval import stems
 
 # Of all ids and labels. Whoever changes a label raises LABELS_VERSION, recomputes all rows, and pins both here.
 LABELS = (1, "b66052bb3211857e4b1e08c7f228f1cb13a65cc3d2d7eac7dcaeb34d69316bf6")
+# Of those that the encyclopedia does not answer. Whoever changes one searches the text for its answer again.
+UNANSWERABLE = "7577d1f0c129538603329c223a3804b60f3c9afe984446068e7eff5a51daaa89"
 ENGLISH = ["keyword", "name_number", "paraphrase"]
 
 
@@ -173,6 +176,79 @@ def test_the_labels_are_those_of_the_leaderboard(asked):
     assert found == LABELS, "labels changed: raise LABELS_VERSION and recompute (python -m helpers.benchmark)"
 
 
+# --- those that the encyclopedia does not answer ---
+
+
+@pytest.fixture(scope="module")
+def unanswerable():
+    return datasets.unanswerable_questions()
+
+
+def plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def test_half_of_them_are_near_and_half_far_in_both_splits(unanswerable):
+    counts = unanswerable.groupby(["split", "kind"]).size().to_dict()
+    assert counts == {("dev", "far"): 13, ("dev", "near"): 13, ("test", "far"): 27, ("test", "near"): 27}
+    for split in ("dev", "test"):
+        part = datasets.unanswerable_questions(split)
+        assert part["id"].tolist() == unanswerable.loc[unanswerable["split"] == split, "id"].tolist()
+        assert part.index.tolist() == list(range(len(part)))
+
+
+def test_near_ones_are_spread_over_articles_that_exist_and_far_ones_have_none(unanswerable):
+    near = unanswerable["kind"] == "near"
+    articles = unanswerable.loc[near, "near_article"]
+    assert set(articles) <= set(datasets.articles()["title"])
+    assert articles.nunique() >= 30
+    assert unanswerable.loc[~near, "near_article"].isna().all()
+
+
+def test_ids_and_texts_are_unique_also_among_the_labelled_ones(unanswerable, asked):
+    assert unanswerable["id"].is_unique
+    assert not set(unanswerable["id"]) & set(asked["id"])
+    labelled = {plain(text) for text in [*asked["question"], *asked["english"].dropna()]}
+    assert not unanswerable["question"].map(plain).duplicated().any()
+    assert not set(unanswerable["question"].map(plain)) & labelled
+    contents = {frozenset(stems(text)) for text in [*asked["question"], *asked["english"].dropna()]}  # in any order
+    assert not set(unanswerable["question"].map(lambda text: frozenset(stems(text)))) & contents
+
+
+def test_they_look_like_the_labelled_ones(unanswerable, asked):
+    whole = unanswerable["question"].str.fullmatch(r"[A-Z][^?]*\w\W?\?")
+    typed = unanswerable["question"].str.fullmatch(r"[^\s?][^?]*\w")
+    assert unanswerable.loc[~whole & ~typed, "question"].empty
+    usual = asked.loc[asked["style"] != "spanish", "question"].str.split().str.len()
+    for _, texts in unanswerable.groupby("kind")["question"]:
+        assert 0.7 < texts.str.endswith("?").mean() < 0.9  # measured: 0.80 and 0.78, against 0.82
+        lengths = texts.str.split().str.len()  # 9.6 and 9.4 words, against 11.1
+        assert usual.min() <= lengths.min() and lengths.max() <= usual.max()
+        assert abs(lengths.mean() - usual.mean()) < 2
+
+
+def test_each_says_why_and_nearly_all_what_the_answer_is_elsewhere(unanswerable):
+    assert unanswerable["why"].str.fullmatch(r"[A-Z].*\w\.").all()
+    assert unanswerable["answer_elsewhere"].notna().mean() > 0.9
+    assert unanswerable["answer_elsewhere"].dropna().str.fullmatch(r"\S(.*\S)?").all()
+
+
+def test_a_name_that_would_be_the_answer_stands_nowhere_near(unanswerable):
+    """Numbers are everywhere, so only words can be searched for; the article a question is near to must lack them."""
+    texts = datasets.articles().set_index("title")["text"].map(plain)
+    found = []
+    for row in unanswerable[unanswerable["kind"] == "near"].itertuples():
+        answer = plain(re.sub(r" \(.*?\)|^(the|in) ", "", row.answer_elsewhere))
+        if not re.search(r"\d", answer) and f" {answer} " in f" {texts[row.near_article]} ":
+            found.append(row.id)
+    assert found == []
+
+
+def test_they_are_those_that_the_text_was_searched_for(unanswerable):
+    content = "".join(f"{row.id}\t{row.kind}\t{row.split}\t{row.question}\n" for row in unanswerable.itertuples())
+    assert hashlib.sha256(content.encode()).hexdigest() == UNANSWERABLE
+
+
 # --- a damaged file is told ---
 
 
@@ -219,6 +295,38 @@ def test_a_label_on_a_passage_that_does_not_exist_is_told_with_its_question(ques
         datasets.questions()
 
 
-def test_an_unknown_split_is_told():
+@pytest.mark.parametrize("read", [datasets.questions, datasets.unanswerable_questions])
+def test_an_unknown_split_is_told(read):
     with pytest.raises(ValueError, match='"dev", "test" or None, not \'train\''):
-        datasets.questions("train")
+        read("train")
+
+
+@pytest.fixture
+def unanswerable_file(tmp_path, monkeypatch):
+    """A copy of the file in the place of the real one, whose first line a function replaces."""
+    lines = (datasets.DATA / "unanswerable_questions.jsonl").read_text(encoding="utf-8").splitlines()
+    datasets.articles()  # parsed before its folder is moved
+    monkeypatch.setattr(datasets, "DATA", tmp_path)
+
+    def replace(**changes) -> None:
+        row = {name: value for name, value in (json.loads(lines[0]) | changes).items() if value is not None}
+        text = "\n".join([json.dumps(row), *lines[1:]]) + "\n"
+        (tmp_path / "unanswerable_questions.jsonl").write_text(text, encoding="utf-8")
+        datasets.unanswerable_questions.cache_clear()
+
+    yield replace
+    datasets.unanswerable_questions.cache_clear()
+
+
+def test_a_near_question_without_its_article_is_told(unanswerable_file):
+    for article in ("Zebra", None):
+        unanswerable_file(kind="near", near_article=article)
+        with pytest.raises(ValueError, match=f"Question u001 .*an article that does not exist: '?{article}"):
+            datasets.unanswerable_questions()
+
+
+@pytest.mark.parametrize("field", ["id", "question", "kind", "split", "why"])
+def test_a_missing_field_of_an_unanswerable_question_is_named(unanswerable_file, field):
+    unanswerable_file(**{field: None})
+    with pytest.raises(ValueError, match=f"Line 1 of data/unanswerable_questions.jsonl .*{field}.*git checkout"):
+        datasets.unanswerable_questions()

@@ -26,6 +26,7 @@ import numpy as np
 
 from helpers import encoder
 from helpers.retrieval import stems
+from helpers.spanish import is_spanish
 from helpers.wikitext import split_sentences
 
 # Chosen on the 34 English dev questions (gold passage among five): see tests/test_answerer.py, which measures them again.
@@ -45,13 +46,6 @@ FIXED = {
     ),
     "no question": ("I found no question in this prompt.", "No he encontrado ninguna pregunta."),
 }
-SPANISH = set(
-    "qué cuál cuáles quién quiénes cuándo cuánto cuántos cuánta cuántas cómo dónde por el la los las un una de del en y "
-    "que se con para su sus fue es era son al lo como según desde".split()
-)
-ENGLISH = set(
-    "the of in and to is was are were what which who whom when where why how did does do for on by with".split()
-)
 
 _lock = threading.Lock()
 _vectors: OrderedDict[str, np.ndarray] = OrderedDict()
@@ -109,12 +103,6 @@ def answer(messages: Sequence[dict]) -> Answer:
 def is_refusal(text: str) -> bool:
     """Whether an answer is one of this answerer's fixed sentences."""
     return any(text.strip() in pair for pair in FIXED.values())
-
-
-def is_spanish(text: str) -> bool:
-    """Whether a text looks more like Spanish than like English: by its marks, else by its small words."""
-    words = re.findall(r"\w+", text.lower())
-    return bool(re.search("[¿¡ñ]", text)) or sum(w in SPANISH for w in words) > sum(w in ENGLISH for w in words)
 
 
 def read_prompt(messages: Sequence[dict]) -> tuple[str, list[Passage]]:
