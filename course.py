@@ -456,8 +456,9 @@ def lab(arguments):
     code = prepare(env)
     if code:
         return code
-    # JupyterLab would ask jupyter.org for news and updates at each start.
-    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+    # JupyterLab would ask jupyter.org for news and updates at each start, and show the glossary's source instead of its page.
+    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+             "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}}}
     write_safely(VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json", json.dumps(quiet).encode())
     command = ["-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", "--log-level=WARN",
                "--LabApp.extension_manager=readonly", "--LanguageServerManager.autodetect=False"]
