@@ -92,8 +92,9 @@ def build(finder: Finder) -> gr.Blocks:
             counted = choices(finder, values[0], filters_of(finder, *values[3:7]))
             return *(gr.update(choices=each) for each in counted), *ask(*values)
 
-        def reset(language, query, read_as, *_):
-            return [], [], *years, *narrow(language, query, read_as, [], [], *years, _[-1])
+        def reset(language, query, read_as, *rest):
+            all_genres, all_countries, *answered = narrow(language, query, read_as, [], [], *years, rest[-1])
+            return all_genres | dict(value=[]), all_countries | dict(value=[]), *years, *answered
 
         def translate(*values):
             key, new = values[0], TEXTS[values[0]]

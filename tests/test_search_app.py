@@ -27,16 +27,6 @@ HOSTILE = (
 # ---------------------------------------------------------------- starting and ending, without a browser
 
 
-def test_analytics_and_proxies_are_out_of_the_way():
-    code = (
-        "import os; os.environ['GRADIO_ANALYTICS_ENABLED'] = 'True'; os.environ['NO_PROXY'] = 'intranet'\n"
-        "import helpers.search_app, gradio\n"
-        "print(os.environ['NO_PROXY'], os.environ['GRADIO_ANALYTICS_ENABLED'], gradio.analytics.analytics_enabled())"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert ran.stdout.split() == ["intranet,127.0.0.1,localhost", "False", "False"], ran.stderr
-
-
 def empty_page():
     with gradio.Blocks() as page:
         return page
@@ -72,7 +62,9 @@ def test_a_port_that_is_none_is_refused(port, capsys):
 @pytest.fixture(scope="module")
 def app():
     """The address of one app for all tests, in a process that cannot reach beyond this machine; it is ended by Ctrl+C."""
-    env = os.environ | {"PYTHONPATH": str(ROOT / "tests" / "loopback"), "PYTHONUTF8": "1"}
+    env = {name: value for name, value in os.environ.items() if name.upper() != "NO_PROXY"}
+    env |= {"PYTHONPATH": str(ROOT / "tests" / "loopback"), "PYTHONUTF8": "1"}
+    env |= {"HTTP_PROXY": "http://proxy.invalid:3128", "GRADIO_ANALYTICS_ENABLED": "True"}  # the app has to undo both
     command = [sys.executable, "-m", "helpers.search_app", "--no-browser"]
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     said = []
@@ -138,7 +130,12 @@ def headline(page):
 
 
 def status(page):
-    return page.get_by_role("status")
+    return page.locator("#status")
+
+
+def genre(page, name):
+    """The box of a genre, whatever its count is."""
+    return page.locator("#genres").get_by_role("checkbox", name=re.compile(rf"^\W*{name} \(\d+\)$"))
 
 
 def titles(page):
@@ -192,14 +189,14 @@ def test_examples_are_searched_at_a_click(visit, language):
         button.click()
         expect(headline(page)).to_have_text(f"10 films for “{example}”")
         expect(page.get_by_role("textbox")).to_have_value(example)
-        expect(page.locator(".closeness").first).to_have_text(re.compile("Close|By name"))
+        expect(page.locator(".closeness").first).to_have_text(re.compile("Close|Related|By name"))
 
 
 def test_filters_narrow_the_films_and_count_what_remains(visit):
     films = datasets.films()
     western = films[[("Western" in genres) for genres in films["genres"]]]
     page = visit()
-    page.get_by_label(re.compile(r"^Western \(5\)")).check()
+    genre(page, "Western").check()
     expect(status(page)).to_contain_text("5 of 347 films pass your filters")
     expect(titles(page)).to_have_count(5)
     page.get_by_label("To year").fill("1965")
@@ -217,7 +214,7 @@ def test_filters_narrow_the_films_and_count_what_remains(visit):
     page.get_by_role("button", name="Clear filters").click()
     expect(headline(page)).to_have_text("10 films for “a duel”")
     expect(page.get_by_label("To year")).to_have_value("2024")
-    expect(page.get_by_label(re.compile(r"^Western \(5\)"))).not_to_be_checked()
+    expect(genre(page, "Western")).not_to_be_checked()
 
 
 def test_the_number_of_films_can_be_chosen(visit):
@@ -229,7 +226,7 @@ def test_the_number_of_films_can_be_chosen(visit):
 
 def test_filters_that_leave_nothing_say_what_to_loosen_and_turned_years_are_put_right(visit):
     page = visit()
-    page.get_by_label(re.compile("^Western")).check()
+    genre(page, "Western").check()
     expect(titles(page)).to_have_count(5)
     page.get_by_label("From year").fill("2010")
     page.get_by_label("From year").press("Tab")
@@ -268,7 +265,7 @@ def test_long_text_and_right_to_left_text_keep_the_page_in_shape(visit):
 
 def test_the_interface_changes_its_language_and_keeps_what_was_asked_even_over_a_reload(visit):
     page = visit()
-    page.get_by_label(re.compile("^Drama")).check()
+    genre(page, "Drama").check()
     expect(status(page)).to_contain_text("of 347 films pass")
     ask(page, "a chess game with death")
     expect(titles(page).first).to_have_text("The Seventh Seal")
@@ -277,8 +274,8 @@ def test_the_interface_changes_its_language_and_keeps_what_was_asked_even_over_a
         expect(titles(page).first, turn).to_have_text("El séptimo sello")
         expect(headline(page)).to_have_text("10 películas para «a chess game with death»")
         expect(page.get_by_role("textbox", name="¿De qué trata la película?")).to_have_value("a chess game with death")
-        expect(page.get_by_label(re.compile(r"^Drama \(\d+\)"))).to_be_checked()
-        expect(page.get_by_label(re.compile(r"^Bélico \(\d+\)"))).to_be_visible()
+        expect(genre(page, "Drama")).to_be_checked()
+        expect(genre(page, "Bélico")).to_be_visible()
         expect(page.get_by_role("button", name="Quitar los filtros")).to_be_visible()
         assert page.evaluate("document.documentElement.lang") == "es"
         page.reload()
@@ -328,17 +325,18 @@ def test_the_keyboard_is_enough(visit):
         page.keyboard.press("Tab")
     expect(page.locator("#filters > button")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.get_by_label(re.compile("^Action"))).to_be_focused()
+    expect(genre(page, "Action")).to_be_focused()
     assert page.evaluate(OUTLINE, "label") == "solid 3px", "the chip, since its box is hidden"
     page.keyboard.press("Space")
-    expect(page.get_by_label(re.compile("^Action"))).to_be_checked()
+    expect(genre(page, "Action")).to_be_checked()
     expect(status(page)).to_contain_text("films pass your filters")
 
 
 def test_a_screen_reader_finds_names_and_places(visit):
     page = visit()
-    for role in ("main", "search", "status", "contentinfo"):
+    for role in ("main", "search"):
         expect(page.get_by_role(role)).to_have_count(1)
+    expect(status(page)).to_have_attribute("role", "status")
     expect(status(page)).to_have_attribute("aria-live", "polite")
     for role, name in [
         ("textbox", "What is the film about?"),
@@ -381,7 +379,7 @@ CONTRASTS = """() => {
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_both_themes_are_readable(visit, theme):
     page = visit(color_scheme=theme, reduced_motion="reduce")
-    page.get_by_label(re.compile("^Drama")).check()
+    genre(page, "Drama").check()
     expect(status(page)).to_contain_text("films pass your filters")
     ask(page, "a chess game with death")
     expect(titles(page).first).to_have_text("The Seventh Seal")

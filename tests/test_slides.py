@@ -230,6 +230,7 @@ def hostile(folder):
         code("\n".join(f"line_{n} = '''{'x' * 60}'''" for n in range(70)), new_output("stream", text="out\n" * 90)),
         code("wide = 1  # " + "comment " * 60, new_output("stream", text="word " * 400 + "x" * 900)),
         markdown("word " * 1500), markdown("- " + "item " * 60 + "\n" + "- another\n" * 40), markdown("### Last\n\n" * 3),
+        code("html", display(text_html="bare <b>text</b> around")),
         markdown("<details><summary>Open</summary>\n\n" + "fold " * 900 + "\n\n</details>", "subslide"),
         code("table", display(text_html=table(60, 3)), kind="subslide"), code("wide", display(text_html=table(3, 25))),
         markdown("$$" + " + ".join(f"x_{{{n}}}" for n in range(60)) + "$$"), code("show(figure)", figure))  # fmt: skip

@@ -12,6 +12,7 @@ const GIVE = 0.22;                           // by how much a picture may shrink
 const PAGE_COST = 260;                       // what a further page costs, against the penalties of breakPenalty()
 
 const source = document.getElementById("source");
+const bareText = node => [...node.childNodes].some(child => child.nodeType === Node.TEXT_NODE && child.data.trim());
 const HEADING = /^H[1-6]$/;
 const letters = node => node.textContent.replace(/\s/g, "").length;
 const make = (tag, className, ...children) => {
@@ -70,15 +71,36 @@ function fitWidths() {
 
 // ---------------------------------------------------------------- 2 part
 
+function partParagraph(paragraph) {  // into pieces of 600 letters or a little more, between two words
+  const pieces = [paragraph.cloneNode(false)];
+  let count = 0;
+  for (const child of [...paragraph.childNodes]) {
+    for (let rest = child; rest;) {
+      const space = rest.nodeType === Node.TEXT_NODE ? rest.data.indexOf(" ", Math.max(0, 600 - count)) : -1;
+      const more = space >= 0 ? rest.splitText(space) : null;
+      count += rest.textContent.length;
+      pieces.at(-1).append(rest);
+      if (more) {
+        pieces.push(paragraph.cloneNode(false));
+        count = 0;
+      }
+      rest = more;
+    }
+  }
+  paragraph.replaceWith(...pieces);
+  return pieces;
+}
+
 // A block: {node, shells}; shells are the elements around it, from its cell inwards, which are cloned with it.
 function blocksOf(node, shells, found) {
   const tall = node.getBoundingClientRect().height > AREA_HEIGHT;
   const children = [...node.children];
   const inside = (nodes, ...more) => nodes.forEach(child => blocksOf(child, [...shells, ...more], found));
   if (node.matches(".output, .highlight") || (node.tagName === "DIV" && children.length === 1 && !node.matches(".cell"))) {
-    if (children.length) return inside(children, node);
+    if (children.length && !bareText(node)) return inside(children, node);
   }
   if (node.tagName === "P" && letters(node) === 0 && node.querySelector(":scope > img")) return inside(children, node);
+  if (node.tagName === "P" && tall) return inside(partParagraph(node));
   if (node.matches("ul, ol") && children.every(child => child.tagName === "LI")) return inside(children, node);
   if (node.tagName === "TABLE" && tall && node.tBodies.length === 1) {
     const widths = [...node.rows[0].cells].map(cell => cell.offsetWidth + "px");  // as they are, also on part of the rows
@@ -211,6 +233,7 @@ function part() {
     const blocks = [];
     for (const child of section.children) {
       if (HEADING.test(child.tagName)) blocks.push({node: child, shells: []});
+      if (bareText(child)) child.replaceChildren(make("div", "", ...child.childNodes));
       if (child.matches(".cell")) [...child.children].forEach(inside => blocksOf(inside, [child], blocks));
     }
     blocks.forEach(fitHeight);
