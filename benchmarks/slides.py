@@ -8,6 +8,7 @@ visits every page with all its steps shown, and prints a table. Exit code 1 if s
 pixels on a page of 1280 × 720.
 """
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -131,9 +132,15 @@ def check_speaker(page):
 
 
 def main(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help="numbers or names of lessons and quizzes; all without")
+    names = parser.parse_args(arguments).names
     if find_browser() is None:
         sys.exit(MISSING)
-    paths = [path for name in arguments for path in course.find(name)] or course.notebooks()
+    try:
+        paths = [path for name in names for path in course.find(name)] or course.notebooks()
+    except course.Stop as unknown:
+        parser.error(str(unknown))
     columns = ["pages", "prose", "code", "output", "table", "pictures", "picture", "scaled"]
     print(f"{'px of the smallest letters':<42}" + "".join(f"{name:>9}" for name in columns))
     wrong = 0

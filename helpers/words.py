@@ -55,7 +55,7 @@ class WordEvaluation:
     pairs: pd.DataFrame
 
     def __str__(self) -> str:
-        return f"{self.data}: ρ = {self.rho:.3f} [{self.low:.2f}, {self.high:.2f}] on {self.n} of {self.total} pairs"
+        return f"{self.data}: ρ = {self.rho:.2f} [{self.low:.2f}, {self.high:.2f}] on {self.n} of {self.total} pairs"
 
 
 def evaluate_words(vocabulary: Mapping[str, int], vectors, data="wordsim", common: Collection = ()) -> WordEvaluation:
