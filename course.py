@@ -667,6 +667,7 @@ def app(arguments):
     if port and port.isdigit() and int(port) < 65536 and is_taken(int(port)):
         raise Stop(f"Port {port} is taken, perhaps by a film finder that is still open: close it, choose another one "
                    f"(python course.py app --port {int(port) + 1}) or leave --port out.")
+    print("Starting the film finder: it takes some seconds, the first time half a minute …", flush=True)
     return run(["-m", "helpers.search_app"] + arguments, course_environment())
 
 

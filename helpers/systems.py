@@ -138,7 +138,7 @@ def sentence_index() -> tuple[np.ndarray, np.ndarray]:
     """For each sentence of all passages the place of its passage (n,), ascending, and its vector (n, 384)."""
     parts = [split_sentences(text) for text in _texts()]
     owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    return owner, encoder.embed([sentence for part in parts for sentence in part])
+    return owner, encoder.embed([sentence for part in parts for sentence in part], precision="float32")
 
 
 def maxsim(questions: Sequence[str]) -> list[list[str]]:

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import nbformat
@@ -83,6 +84,14 @@ def test_slides_take_lessons_files_and_options(small, monkeypatch):
     assert calls == [["-m", "helpers.slides", str(lesson), str(own), "--output", str(small / "deck.html")]]
 
 
+def test_the_app_starts_at_once_and_takes_options(small, monkeypatch):
+    calls = []
+    monkeypatch.setattr(course, "set_up", lambda: None)
+    monkeypatch.setattr(course, "run", lambda arguments, env: calls.append(arguments) or 0)
+    assert course.main(["app", "--no-browser", "--port", "9000"]) == 0
+    assert calls == [["-m", "helpers.search_app", "--no-browser", "--port", "9000"]], "without what lessons prepare"
+
+
 @pytest.mark.parametrize("name, found", [
     ("5", "05_tf_idf"), ("05", "05_tf_idf"), ("quiz_1", "quiz_1"), ("tf_idf", "05_tf_idf"), ("01_one", "01_one"),
     ("notebooks/2_second/05_tf_idf.ipynb", "05_tf_idf")])
@@ -110,7 +119,9 @@ def test_tests_see_neither_cloud_nor_key(monkeypatch):
     for name in [*course.CLOUD, "MPLBACKEND", "PYTHONPATH"]:
         monkeypatch.setenv(name, "something")
     monkeypatch.setenv("NO_PROXY", "intranet")
+    monkeypatch.setenv("COURSE_BROWSER", "required")  # .ci/run sets it
     env = course.test_environment()
+    assert env["COURSE_BROWSER"] == "required"
     assert not [name for name in [*course.CLOUD, "MPLBACKEND", "PYTHONPATH"] if name in env]
     assert env["NUMBA_NUM_THREADS"] == env["OMP_NUM_THREADS"] == "1" and env["PYTHONHASHSEED"] == "0"
     assert env["HF_HUB_OFFLINE"] == "1" and env["NO_PROXY"] == "intranet,127.0.0.1,localhost"
@@ -123,8 +134,8 @@ def test_a_taken_port_is_seen_before_anything_starts(small, monkeypatch, capsys)
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        for arguments in (["--port", str(port)], [f"--port={port}"]):
-            assert course.main(["lab", *arguments]) == 1
+        for command, arguments in product(("lab", "app"), (["--port", str(port)], [f"--port={port}"])):
+            assert course.main([command, *arguments]) == 1
             assert f"--port {port + 1}" in capsys.readouterr().out
 
 
