@@ -141,7 +141,8 @@ def open_or_build(store: str, films: pd.DataFrame):
     settings = dict(ef_search=2 * len(films), ef_construction=400, max_neighbors=32)
     collection = chroma.create_collection(client, "films", **settings)
     metadatas = films[["year", "country", "genres"]].to_dict("records")
-    chroma.add_in_batches(collection, films["id"], embeddings=encoder.film_vectors("en"), metadatas=metadatas)
+    # In one batch and without a progress bar: a notebook's output must not depend on whether the store was there already.
+    collection.upsert(ids=films["id"].tolist(), embeddings=encoder.film_vectors("en"), metadatas=metadatas)
     client.close()
     try:
         os.replace(aside, folder)
