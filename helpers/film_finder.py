@@ -116,7 +116,9 @@ def best_route(language: str) -> str:
 def sentence_vectors(films: pd.DataFrame, language: str) -> tuple[list[list[str]], list[np.ndarray]]:
     """For each film the sentences of its plot, and their unit vectors (sentences, d); Spanish ones are glossed first."""
     texts = [split_sentences(plot) for plot in films[f"plot_{language}"]]
-    vectors = encoder.embed([understood(each, language) for sentences in texts for each in sentences], precision="float32")
+    vectors = encoder.embed(
+        [understood(each, language) for sentences in texts for each in sentences], precision="float32"
+    )
     return texts, np.split(vectors, np.cumsum([len(sentences) for sentences in texts])[:-1])
 
 
