@@ -59,6 +59,11 @@ def test_a_port_that_is_none_is_refused(port, capsys):
 # ---------------------------------------------------------------- in the browser
 
 
+def hear_ctrl_c():
+    """Where the tests run in the background of a shell, SIGINT is ignored, and every process would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="module")
 def app():
     """The address of one app for all tests, in a process that cannot reach beyond this machine; it is ended by Ctrl+C."""
@@ -66,7 +71,9 @@ def app():
     env |= {"PYTHONPATH": str(ROOT / "tests" / "loopback"), "PYTHONUTF8": "1"}
     env |= {"HTTP_PROXY": "http://proxy.invalid:3128", "GRADIO_ANALYTICS_ENABLED": "True"}  # the app has to undo both
     command = [sys.executable, "-m", "helpers.search_app", "--no-browser"]
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    heard = {} if os.name == "nt" else {"preexec_fn": hear_ctrl_c}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen(command, cwd=ROOT, env=env, **pipes, **heard)
     said = []
     for line in process.stdout:
         said.append(line)
@@ -79,7 +86,11 @@ def app():
         process.terminate()
         return process.wait()
     process.send_signal(signal.SIGINT)
-    rest = process.communicate()[0]
+    try:
+        rest = process.communicate(timeout=120)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        pytest.fail("The app does not end by Ctrl+C.")
     assert process.returncode == 0 and "The film finder has ended." in rest and "Traceback" not in rest, rest
 
 
