@@ -1,6 +1,6 @@
 """``python -m helpers.prepare``: everything that lessons would otherwise compute while somebody waits. Quick when done."""
 
-from helpers import datasets, encoder, systems
+from helpers import datasets, encoder, film_finder, systems
 
 
 def main() -> None:
@@ -12,6 +12,9 @@ def main() -> None:
     print(f"  passages: {encoder.passage_vectors().shape[1]} dimensions", flush=True)
     print("A vector for each sentence of the encyclopedia (lesson 13; one to three minutes, once) …", flush=True)
     print(f"  {len(systems.sentence_index()[1]):,} sentences", flush=True)
+    print("A vector for each sentence of the films (lesson 25) …", flush=True)
+    for language in film_finder.BEST:
+        film_finder.sentence_vectors(datasets.films(), language)
 
 
 if __name__ == "__main__":

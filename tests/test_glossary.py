@@ -39,11 +39,16 @@ def links():
                     yield path, words, target
 
 
+def plain(words):
+    """Small letters, one space, neither code marks nor hyphens: how a link's words and a term are compared."""
+    return " ".join(words.replace("`", "").replace("-", " ").lower().split())
+
+
 def names(term):
     """The ways a term may be written in a lesson: without the parentheses, what stands in them, each part of a pair."""
     bare = re.sub(r"\s*\(.*?\)\s*", " ", term).strip()
     forms = {bare, *re.findall(r"\(([^)]+)\)", term), *bare.split(", ")}
-    return {" ".join(form.replace("`", "").replace("-", " ").lower().split()) for form in forms}
+    return {plain(form) + ending for form in forms for ending in ("", "s", "es")}
 
 
 def test_every_line_is_an_entry_in_its_section_and_in_order():
@@ -59,23 +64,16 @@ def test_every_line_is_an_entry_in_its_section_and_in_order():
 def test_every_entry_names_a_lesson_and_the_lesson_leads_back():
     told = {}
     for path, words, target in links():
-        told.setdefault(path.name, set()).add(
-            (" ".join(words.replace("`", "").replace("-", " ").lower().split()), target)
-        )
+        told.setdefault(path.name, set()).add((plain(words), target))
     for found in sections().values():
         for term, number, target, _ in found:
             lesson = NOTEBOOKS / target
             assert lesson.exists() and lesson.name.startswith(number + "_"), f"{term}: {target}"
             there = {words for words, letter in told.get(lesson.name, ()) if letter == section(term)}
-            said = {form + ending for form in names(term) for ending in ("", "s", "es")}
-            assert there & said, f"{term}: lesson {number} has no link [{term}](../glossary.md#{section(term)})"
+            assert there & names(term), f"{term}: lesson {number} has no link [{term}](../glossary.md#{section(term)})"
 
 
 def test_every_link_leads_to_an_entry():
-    known = {
-        letter: {form + ending for term, *_ in found for form in names(term) for ending in ("", "s", "es")}
-        for letter, found in sections().items()
-    }
+    known = {letter: {form for term, *_ in found for form in names(term)} for letter, found in sections().items()}
     for path, words, target in links():
-        plain = " ".join(words.replace("`", "").replace("-", " ").lower().split())
-        assert plain in known.get(target, ()), f"{path.name}: [{words}] is not in the glossary under {target}"
+        assert plain(words) in known.get(target, ()), f"{path.name}: [{words}] is not in the glossary under {target}"
