@@ -7,7 +7,7 @@ import pytest
 
 from helpers import datasets, encoder
 from helpers.retrieval import top_k
-from helpers.services.answerer import Answer, answer, is_refusal, is_spanish, read_prompt, remember
+from helpers.services.answerer import FIXED, Answer, answer, is_spanish, read_prompt, remember
 
 PASSAGES = """[1] (Aardvark#003) The aardvark is a burrowing mammal. It eats ants and termites.
 [2] (Algeria#001) Algiers is the capital of Algeria. The country lies in North Africa."""
@@ -80,7 +80,7 @@ def test_what_several_passages_say_is_quoted_once_with_all_its_sources():
 @pytest.mark.parametrize("question", ["Who won the 2010 football world cup?", "How do I boil an egg?", "asdf qwer?"])
 def test_it_refuses_what_the_passages_do_not_tell(question):
     found = ask(question)
-    assert found.refused and found.text == "The passages do not answer this question." and is_refusal(found.text)
+    assert found.refused and found.text == "The passages do not answer this question."
 
 
 def test_vectors_that_are_ready_made_are_used():
@@ -95,7 +95,6 @@ def test_it_refuses_without_passages_or_question():
     assert "can only quote" in answer([user("What is the capital of Algeria?")]).text
     assert "no question" in answer([user("")]).text and "no question" in answer([user(PASSAGES)]).text
     assert answer([user("[1]\n[2] ...\n\nQuestion: What is it?")]).refused
-    assert not is_refusal("Algiers.")
 
 
 def test_the_fixed_sentences_are_in_the_questions_language():
@@ -169,5 +168,5 @@ def test_every_word_of_an_answer_stands_in_the_cited_passage(dev):
         for sentence, numbers in found.quotes:
             assert all(sentence in text[number] for number in numbers)
             rest = rest.replace(f"“{sentence}” {''.join(f'[{n}]' for n in numbers)}", "", 1)
-        assert 1 <= len(found.quotes) <= 3 and not rest.strip() or is_refusal(found.text)
+        assert 1 <= len(found.quotes) <= 3 and not rest.strip() or found.text in FIXED["no answer"]
         assert not found.quotes or re.search(r"\[[1-5]\]$", found.text)

@@ -100,11 +100,6 @@ def answer(messages: Sequence[dict]) -> Answer:
     return Answer(cited, tuple((sentence, tuple(numbers)) for sentence, numbers in quotes.items()), best)
 
 
-def is_refusal(text: str) -> bool:
-    """Whether an answer is one of this answerer's fixed sentences."""
-    return any(text.strip() in pair for pair in FIXED.values())
-
-
 def read_prompt(messages: Sequence[dict]) -> tuple[str, list[Passage]]:
     """The question ("" if there is none) and the passages: of the last message that has some; assistants' are not read."""
     question, passages = "", []

@@ -10,8 +10,6 @@ import numpy as np
 
 from helpers.services.filters import Column, Predicate
 
-METRICS = ("cosine", "dotproduct", "euclidean")
-
 
 class Segment:
     """Ids, vectors and metadata of one namespace.
