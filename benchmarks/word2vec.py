@@ -19,7 +19,15 @@ from gensim.models import Word2Vec
 
 from helpers import datasets, skipgram, words
 
-SETTINGS = {"window": 10, "negative": 5, "sample": 1e-4, "min_count": 5, "vector_size": 100, "alpha": 0.025, "min_alpha": 1e-4}
+SETTINGS = {
+    "window": 10,
+    "negative": 5,
+    "sample": 1e-4,
+    "min_count": 5,
+    "vector_size": 100,
+    "alpha": 0.025,
+    "min_alpha": 1e-4,
+}
 PICTURE = datasets.DATA.parent / "docs" / "word2vec_race.png"
 
 
@@ -100,13 +108,20 @@ def draw(sentences, rounds, epochs=3) -> None:
     by_team = {"gensim": speeds(run_gensim, sentences, epochs, rounds, teams),
                "ours": speeds(run_ours, sentences, epochs, rounds, teams)}  # fmt: skip
     best = max(by_team["gensim"], key=by_team["gensim"].get)
-    sizes = {0.1: sentences[: len(sentences) // 10], 0.3: sentences[: len(sentences) * 3 // 10], 1: sentences, 3: sentences * 3}
+    sizes = {
+        0.1: sentences[: len(sentences) // 10],
+        0.3: sentences[: len(sentences) * 3 // 10],
+        1: sentences,
+        3: sentences * 3,
+    }
     n_words = [sum(map(len, part)) for part in sizes.values()]
     by_size = {"gensim": [speeds(run_gensim, part, epochs, rounds, [best])[best] for part in sizes.values()],
                "ours": [speeds(run_ours, part, epochs, rounds, [cores])[cores] for part in sizes.values()]}  # fmt: skip
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True)
     for name, colour, marker in (("ours", COLOURS["blue"], "o"), ("gensim", COLOURS["orange"], "s")):
-        left.plot(list(by_team[name]), np.divide(list(by_team[name].values()), 1e6), marker=marker, color=colour, label=name)
+        left.plot(
+            list(by_team[name]), np.divide(list(by_team[name].values()), 1e6), marker=marker, color=colour, label=name
+        )
         right.plot(n_words, np.divide(by_size[name], 1e6), marker=marker, color=colour, label=name)
     left.set(xlabel=f"workers or threads (on {cores} cores)", ylabel="million words per second", xticks=list(teams))
     left.set_ylim(bottom=0)
@@ -114,7 +129,9 @@ def draw(sentences, rounds, epochs=3) -> None:
     left.legend()
     figure.suptitle("Skip-gram with negative sampling: speed by cores and by the size of the corpus", x=0.01, ha="left")
     figure.savefig(PICTURE, dpi=110)
-    print(f"{PICTURE.name} drawn: {by_team}, {dict(zip(n_words, zip(by_size['ours'], by_size['gensim'], strict=True), strict=True))}")
+    print(
+        f"{PICTURE.name} drawn: {by_team}, {dict(zip(n_words, zip(by_size['ours'], by_size['gensim'], strict=True), strict=True))}"
+    )
 
 
 def main() -> None:
@@ -123,7 +140,9 @@ def main() -> None:
     parser.add_argument("--picture", action="store_true", help="draw docs/word2vec_race.png instead of racing")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3, help="rounds, each with a seed of its own")
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 3, 4], help="numbers of workers to try gensim with")
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[1, 2, 3, 4], help="numbers of workers to try gensim with"
+    )
     parser.add_argument("--sentences", type=int, default=None, help="only the first so many sentences")
     options = parser.parse_args()
     sentences = datasets.sentences()[: options.sentences]
@@ -134,7 +153,9 @@ def main() -> None:
     if options.json:
         print(json.dumps(found))
         return
-    print(f"{found['words']:,} words, vocabulary {found['vocabulary']:,}, {found['epochs']} epochs, {found['seeds']} seeds")
+    print(
+        f"{found['words']:,} words, vocabulary {found['vocabulary']:,}, {found['epochs']} epochs, {found['seeds']} seeds"
+    )
     print(f"{SETTINGS}\n")
     for workers, speed in found["gensim_by_workers"].items():
         print(f"gensim, {workers} workers: {speed:12,} words/s")

@@ -3,6 +3,7 @@
 constraints.txt is one lock for Linux, macOS and Windows and for Python 3.11 to 3.13. Versions
 that it holds already stay unless --upgrade is given. Needs uv (on the PATH or in .venv).
 """
+
 import datetime
 import os
 import shutil
@@ -56,9 +57,29 @@ def main(arguments: list[str]) -> None:
         sys.exit("uv is needed to make the lock: python -m pip install uv")
     # Nothing of this machine may reach the lock: neither uv's variables nor its configuration.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PIP_"))}
-    subprocess.run([uv, "pip", "compile", "requirements.txt", "--universal", "--python-version", "3.11", "--no-config",
-                    "--default-index", "https://pypi.org/simple", "--no-annotate", "--no-header", "--quiet",
-                    "--output-file", "constraints.txt", *arguments], cwd=ROOT, env=env, check=True)
+    subprocess.run(
+        [
+            uv,
+            "pip",
+            "compile",
+            "requirements.txt",
+            "--universal",
+            "--python-version",
+            "3.11",
+            "--no-config",
+            "--default-index",
+            "https://pypi.org/simple",
+            "--no-annotate",
+            "--no-header",
+            "--quiet",
+            "--output-file",
+            "constraints.txt",
+            *arguments,
+        ],
+        cwd=ROOT,
+        env=env,
+        check=True,
+    )
     lock = portable((ROOT / "constraints.txt").read_text(encoding="utf-8"))
     header = LOCK_HEADER.format(date=datetime.date.today())
     body = "".join(line + "\n" for line in lock.splitlines() if not line.startswith("#"))

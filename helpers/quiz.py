@@ -143,10 +143,7 @@ def quiz_html(name, questions):
     container, script = container.replace(random_id, fixed_id), script.replace(random_id, fixed_id)
     script = "{" + BEFORE.replace("CONTAINER", fixed_id) + script + AFTER + "}"
     script = script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-    return (
-        f'<div class="course-quiz">{STYLE}'
-        f"{_paper(questions)}{container}</div><script>{script}</script></div>"
-    )
+    return f'<div class="course-quiz">{STYLE}{_paper(questions)}{container}</div><script>{script}</script></div>'
 
 
 def _marked(answer):

@@ -5,6 +5,7 @@ tests do. Twice in a row changes nothing: cell ids stay, what differs from run t
 (execution times, widget state, the Python version), and a cell whose output may vary (tag
 `nbval-ignore-output`) keeps the stored one as long as everything else comes out the same.
 """
+
 import os
 import sys
 import time
@@ -25,9 +26,17 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookN
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    client = NotebookClient(notebook, kernel_name="python3", timeout=600, startup_timeout=180, record_timing=False,
-                            store_widget_state=False, coalesce_streams=True, extra_arguments=["--log-level=ERROR"],
-                            resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=600,
+        startup_timeout=180,
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(folder)}},
+    )
     client.execute()
     return notebook
 
@@ -50,10 +59,18 @@ def varies(cell: nbformat.NotebookNode) -> bool:
 
 def keep_varying(new: nbformat.NotebookNode, old: nbformat.NotebookNode) -> None:
     """Take over the stored outputs of cells that may vary, if nothing else of the notebook has changed."""
+
     def rest(notebook):
-        return [[cell.get("id"), cell.cell_type, cell.source, cell.metadata,
-                 None if varies(cell) else [cell.get("outputs"), cell.get("execution_count")]]
-                for cell in notebook.cells]
+        return [
+            [
+                cell.get("id"),
+                cell.cell_type,
+                cell.source,
+                cell.metadata,
+                None if varies(cell) else [cell.get("outputs"), cell.get("execution_count")],
+            ]
+            for cell in notebook.cells
+        ]
 
     if rest(new) == rest(old):
         for fresh, stored in zip(new.cells, old.cells, strict=True):

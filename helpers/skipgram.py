@@ -26,10 +26,14 @@ def encode(sentences, min_count: int = 5) -> Corpus:
     ValueError where fewer than two words are left. A sentence of over 1,000 words is cut, as in word2vec.c."""
     sentences = list(sentences)
     if any(isinstance(sentence, str) for sentence in sentences):
-        raise TypeError("A sentence is a list of words, not a string: split it into words first, or every letter becomes a word.")
+        raise TypeError(
+            "A sentence is a list of words, not a string: split it into words first, or every letter becomes a word."
+        )
     counts = Counter(word for sentence in sentences for word in sentence)
     if not counts:
-        raise ValueError("The corpus is empty: there is no word in it. (An iterator can be read only once: pass a list.)")
+        raise ValueError(
+            "The corpus is empty: there is no word in it. (An iterator can be read only once: pass a list.)"
+        )
     kept = sorted((word for word in counts if counts[word] >= min_count), key=lambda word: (-counts[word], word))
     if len(kept) < 2:
         raise ValueError(f"min_count={min_count} leaves {len(kept)} of {len(counts)} words, and two are the least; the most frequent "
@@ -136,7 +140,11 @@ def _states(seed, epoch, n):
 
 def draw(corpus: Corpus, *, window=10, negatives=5, sample=1e-4, seed=1, epoch=0) -> tuple[np.ndarray, np.ndarray]:
     """The pairs that train() sees in one epoch: rows (target, context, negatives …) (n, 2 + negatives), and their sentences (n,)."""
-    keep, noise, longest = keep_probabilities(corpus.counts, sample), noise_table(corpus.counts), np.diff(corpus.starts).max()
+    keep, noise, longest = (
+        keep_probabilities(corpus.counts, sample),
+        noise_table(corpus.counts),
+        np.diff(corpus.starts).max(),
+    )
     kept, pairs = np.empty(longest, np.int32), np.empty((2 * window * longest, 2 + negatives), np.int32)
     sentences = np.split(corpus.tokens, corpus.starts[1:-1])
     found = [pairs[: _draw(sentence, keep, window, noise, state, kept, pairs)].copy()
@@ -151,20 +159,38 @@ def train(corpus: Corpus, *, dimensions=100, window=10, negatives=5, sample=1e-4
     and never repeat (Hogwild: Niu, Recht, Ré & Wright 2011). Raises ValueError, FloatingPointError when the training explodes."""
     threads = numba.get_num_threads() if threads is None else threads
     if min(dimensions, window, epochs, threads) < 1 or min(negatives, sample) < 0 or not rate > 0:
-        raise ValueError(f"{dimensions=}, {window=}, {epochs=}, {threads=} begin at 1, {negatives=}, {sample=} at 0; {rate=} > 0.")
+        raise ValueError(
+            f"{dimensions=}, {window=}, {epochs=}, {threads=} begin at 1, {negatives=}, {sample=} at 0; {rate=} > 0."
+        )
     keep, noise = keep_probabilities(corpus.counts, sample), noise_table(corpus.counts)
-    W = np.random.default_rng(seed).uniform(-1 / dimensions, 1 / dimensions, (len(corpus.counts), dimensions)).astype(np.float32)
+    W = (
+        np.random.default_rng(seed)
+        .uniform(-1 / dimensions, 1 / dimensions, (len(corpus.counts), dimensions))
+        .astype(np.float32)
+    )
     model = Model(corpus.vocabulary, W, np.zeros_like(W), [])
     with ThreadPoolExecutor(threads) as pool:  # the compiled code lets go of Python's lock
         for epoch in range(epochs):
             rates = tuple(rate - (rate - min(LOWEST_RATE, rate)) * (epoch + part) / epochs for part in (0, 1))
-            given = W, model.outputs, *corpus[2:], keep, window, noise, 2 + negatives, _states(seed, epoch, len(corpus.starts)), rates
+            given = (
+                W,
+                model.outputs,
+                *corpus[2:],
+                keep,
+                window,
+                noise,
+                2 + negatives,
+                _states(seed, epoch, len(corpus.starts)),
+                rates,
+            )
             shares = [pool.submit(_train_share, *given, share, threads) for share in range(threads)]
             total, n_pairs = np.sum([share.result() for share in shares], axis=0)
             if not n_pairs:
                 raise ValueError("There is no pair to learn from: no sentence is left with two words.")
             model.losses.append(float(total / n_pairs))
             if not (np.isfinite(W).all() and model.losses[-1] < 2 * (1 + negatives) * math.log(2)):
-                raise FloatingPointError(f"The training explodes: loss {model.losses[-1]:.3g} in epoch {epoch + 1}; lower {rate=}.")
+                raise FloatingPointError(
+                    f"The training explodes: loss {model.losses[-1]:.3g} in epoch {epoch + 1}; lower {rate=}."
+                )
             after_epoch(model)
     return model

@@ -480,7 +480,9 @@ def test_the_pool_lists_what_wants_a_judge(monkeypatch, capsys):
 
 def test_the_figure_shows_every_row_in_the_order_of_the_lessons():
     axes = benchmark.draw(benchmark.leaderboard()).axes[0]
-    names = [label.get_text().replace("-\n", "-").replace("\n", " ") for label in axes.get_yticklabels()]  # long ones are wrapped
+    names = [
+        label.get_text().replace("-\n", "-").replace("\n", " ") for label in axes.get_yticklabels()
+    ]  # long ones are wrapped
     assert sorted(name.split(" · ")[1] for name in names) == sorted(systems.SYSTEMS)
     lessons = [int(name.split(" · ")[0]) for name in names]
     assert lessons in (sorted(lessons), sorted(lessons, reverse=True))

@@ -1,4 +1,5 @@
 """What course.py promises to a learner, tried on a small course in a temporary folder."""
+
 import json
 import os
 import re
@@ -22,8 +23,12 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A course of two lessons and a quiz; returns its folder."""
-    for name, value in {"ROOT": tmp_path, "NOTEBOOKS": tmp_path / "notebooks", "MINE": tmp_path / "my_notebooks",
-                        "VENV": tmp_path / ".venv"}.items():
+    for name, value in {
+        "ROOT": tmp_path,
+        "NOTEBOOKS": tmp_path / "notebooks",
+        "MINE": tmp_path / "my_notebooks",
+        "VENV": tmp_path / ".venv",
+    }.items():
         monkeypatch.setattr(course, name, value)
     for name, file in {"READY": ".ready", "STARTED": ".started", "LOG": "setup.log"}.items():
         monkeypatch.setattr(course, name, tmp_path / ".venv" / file)
@@ -53,6 +58,7 @@ def edit(path, old, new):
 
 
 # ---------------------------------------------------------------- words and arguments
+
 
 def test_help_names_every_command(capsys):
     for arguments in ([], ["--help"], ["-h"], ["help"]):
@@ -92,9 +98,17 @@ def test_the_app_starts_at_once_and_takes_options(small, monkeypatch):
     assert calls == [["-m", "helpers.search_app", "--no-browser", "--port", "9000"]], "without what lessons prepare"
 
 
-@pytest.mark.parametrize("name, found", [
-    ("5", "05_tf_idf"), ("05", "05_tf_idf"), ("quiz_1", "quiz_1"), ("tf_idf", "05_tf_idf"), ("01_one", "01_one"),
-    ("notebooks/2_second/05_tf_idf.ipynb", "05_tf_idf")])
+@pytest.mark.parametrize(
+    "name, found",
+    [
+        ("5", "05_tf_idf"),
+        ("05", "05_tf_idf"),
+        ("quiz_1", "quiz_1"),
+        ("tf_idf", "05_tf_idf"),
+        ("01_one", "01_one"),
+        ("notebooks/2_second/05_tf_idf.ipynb", "05_tf_idf"),
+    ],
+)
 def test_notebooks_are_found_by_number_name_or_path(small, name, found):
     assert [path.stem for path in course.find(name)] == [found]
 
@@ -155,14 +169,20 @@ def test_lab_opens_the_lesson_that_is_asked_for_and_passes_the_rest_on(small, mo
 
 # ---------------------------------------------------------------- the learner's copies
 
+
 def test_copies_keep_the_folders_and_bring_other_files_along(small):
     (small / "notebooks" / "1_first" / "map.png").write_bytes(b"picture")
     (small / "notebooks" / ".ipynb_checkpoints").mkdir()
     write(small / "notebooks" / ".ipynb_checkpoints" / "01.ipynb", ["1"])
     assert course.copy_notebooks() == []
     copied = sorted(path.relative_to(course.MINE).as_posix() for path in course.MINE.rglob("*") if path.is_file())
-    assert copied == [".copies.json", "1_first/01_one.ipynb", "1_first/map.png", "1_first/quiz_1.ipynb",
-                      "2_second/05_tf_idf.ipynb"]
+    assert copied == [
+        ".copies.json",
+        "1_first/01_one.ipynb",
+        "1_first/map.png",
+        "1_first/quiz_1.ipynb",
+        "2_second/05_tf_idf.ipynb",
+    ]
 
 
 def test_untouched_copies_are_renewed_and_touched_ones_stay(small):
@@ -240,18 +260,27 @@ def test_reset_keeps_each_earlier_copy(small, capsys):
 def test_progress_reads_the_open_checks_only(small, capsys):
     def check(number, mark, tags=()):
         output = new_output("display_data", data={"text/plain": f"{mark} {number} a hint", "text/html": "…"})
-        return new_code_cell(f'@exercise("{number}")\ndef check(f): ...\ncheck(f)', outputs=[output],
-                             metadata={"tags": list(tags)})
+        return new_code_cell(
+            f'@exercise("{number}")\ndef check(f): ...\ncheck(f)', outputs=[output], metadata={"tags": list(tags)}
+        )
 
     def solution(number, tag, text):
         return new_code_cell("check(solution)", outputs=[new_output("stream", text=text)], metadata={"tags": [tag]})
 
     empty = new_code_cell('@exercise("1.4")\ndef check(f): ...')
-    write(course.NOTEBOOKS / "1_first" / "01_one.ipynb", [
-        new_markdown_cell('# 01\n@exercise("9.9")'), check("1.1", "✅"),
-        solution("1.1", "solution", "✅ 1.1 (worked solution)\n"), check("1.2", "⬜"),
-        solution("1.2", "solution", "✅ 1.2 (worked solution)\n"), check("1.3", "❌"),
-        solution("1.3", "wrong", "✅ 1.3\n"), empty])
+    write(
+        course.NOTEBOOKS / "1_first" / "01_one.ipynb",
+        [
+            new_markdown_cell('# 01\n@exercise("9.9")'),
+            check("1.1", "✅"),
+            solution("1.1", "solution", "✅ 1.1 (worked solution)\n"),
+            check("1.2", "⬜"),
+            solution("1.2", "solution", "✅ 1.2 (worked solution)\n"),
+            check("1.3", "❌"),
+            solution("1.3", "wrong", "✅ 1.3\n"),
+            empty,
+        ],
+    )
     course.copy_notebooks()
     copy = course.MINE / "1_first" / "01_one.ipynb"
     assert course.exercises(copy) == {"1.1": "✅", "1.2": "⬜", "1.3": "❌", "1.4": "⬜"}
@@ -261,6 +290,7 @@ def test_progress_reads_the_open_checks_only(small, capsys):
 
 
 # ---------------------------------------------------------------- the set-up
+
 
 def python_in_venv(small):
     """A stand-in for a finished virtual environment: .venv/bin/python is this Python."""
@@ -324,9 +354,16 @@ def test_an_environment_of_somebody_else_is_used_and_never_deleted(small, monkey
     assert course.PYTHON.exists()
 
 
-@pytest.mark.parametrize("version, platform, machine, words", [
-    ((3, 10), "linux", "x86_64", "too old"), ((3, 14), "linux", "x86_64", "too new: gensim"),
-    ((3, 12), "darwin", "x86_64", "Intel"), ((3, 12), "darwin", "arm64", None), ((3, 13), "win32", "AMD64", None)])
+@pytest.mark.parametrize(
+    "version, platform, machine, words",
+    [
+        ((3, 10), "linux", "x86_64", "too old"),
+        ((3, 14), "linux", "x86_64", "too new: gensim"),
+        ((3, 12), "darwin", "x86_64", "Intel"),
+        ((3, 12), "darwin", "arm64", None),
+        ((3, 13), "win32", "AMD64", None),
+    ],
+)
 def test_unfit_pythons_get_one_sentence(small, monkeypatch, version, platform, machine, words):
     monkeypatch.setattr(course.sys, "version_info", (*version, 0, "final", 0))
     monkeypatch.setattr(course.sys, "platform", platform)
@@ -353,17 +390,22 @@ def test_a_full_disk_is_seen_before_anything_is_left(small, monkeypatch, capsys)
 def test_a_folder_without_rights_gets_a_sentence(small, monkeypatch, capsys):
     def refuse(*_):
         raise PermissionError(13, "Permission denied", str(small / ".venv.lock"))
+
     monkeypatch.setattr(course, "setup_lock", refuse)
     assert course.main(["lab"]) == 1
     assert "folder of your own" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("said, words", [
-    ("NewConnectionError('… Name or service not known')", "No connection"),
-    ("error: Failed to fetch\n  cause: dns error", "No connection"),
-    ("OSError: [Errno 28] No space left on device", "disk is full"),
-    ("SSLError(… CERTIFICATE_VERIFY_FAILED …)", "certificate"),
-    ("ERROR: No matching distribution found for torch==9", "No matching distribution found for torch==9")])
+@pytest.mark.parametrize(
+    "said, words",
+    [
+        ("NewConnectionError('… Name or service not known')", "No connection"),
+        ("error: Failed to fetch\n  cause: dns error", "No connection"),
+        ("OSError: [Errno 28] No space left on device", "disk is full"),
+        ("SSLError(… CERTIFICATE_VERIFY_FAILED …)", "certificate"),
+        ("ERROR: No matching distribution found for torch==9", "No matching distribution found for torch==9"),
+    ],
+)
 def test_failures_of_the_installer_are_explained(small, said, words):
     course.VENV.mkdir()
     course.LOG.write_text(said, encoding="utf-8")
@@ -371,8 +413,13 @@ def test_failures_of_the_installer_are_explained(small, said, words):
 
 
 def test_settings_of_pip_reach_uv():
-    pip = {"index-url": "https://a/simple", "extra-index-url": "\nhttps://b\nhttps://c", "find-links": "/one /two",
-           "cert": "/ca.pem", "trusted-host": "a b"}
+    pip = {
+        "index-url": "https://a/simple",
+        "extra-index-url": "\nhttps://b\nhttps://c",
+        "find-links": "/one /two",
+        "cert": "/ca.pem",
+        "trusted-host": "a b",
+    }
     env = course.uv_environment({"PATH": "x", "SSL_CERT_FILE": "/mine.pem"}, pip)
     assert env["UV_DEFAULT_INDEX"] == "https://a/simple" and env["UV_INDEX"] == "https://b https://c"
     assert env["UV_FIND_LINKS"] == "/one,/two" and env["UV_INSECURE_HOST"] == "a b"
@@ -401,6 +448,7 @@ def test_an_old_python_reads_the_file_and_says_so(old, tmp_path):
 
 # ---------------------------------------------------------------- doctor and refresh
 
+
 def test_doctor_installs_nothing_and_fits_one_screen(small, capsys):
     assert course.main(["doctor"]) == 0
     shown = capsys.readouterr().out
@@ -416,12 +464,18 @@ def test_doctor_knows_the_checksums_that_the_helpers_check():
 @pytest.fixture
 def lesson(tmp_path):
     """A notebook with a varying cell, a figure, two streams and all that refresh has to remove."""
-    return write(tmp_path / "01_one.ipynb", [
-        new_markdown_cell("# 01"), "print('a')\nprint('b')",
-        new_code_cell("import time; print(time.time())", metadata={"tags": ["nbval-ignore-output"]}),
-        new_code_cell("1 + 1", metadata={"execution": {"iopub.execute_input": "2026"}}),
-        new_code_cell("import ipywidgets; ipywidgets.IntSlider()", metadata={"tags": ["nbval-ignore-output"]}),
-    ], widgets={"state": {}}, kernelspec={"name": "python3", "display_name": "mine", "language": "python"})
+    return write(
+        tmp_path / "01_one.ipynb",
+        [
+            new_markdown_cell("# 01"),
+            "print('a')\nprint('b')",
+            new_code_cell("import time; print(time.time())", metadata={"tags": ["nbval-ignore-output"]}),
+            new_code_cell("1 + 1", metadata={"execution": {"iopub.execute_input": "2026"}}),
+            new_code_cell("import ipywidgets; ipywidgets.IntSlider()", metadata={"tags": ["nbval-ignore-output"]}),
+        ],
+        widgets={"state": {}},
+        kernelspec={"name": "python3", "display_name": "mine", "language": "python"},
+    )
 
 
 def test_refresh_twice_changes_nothing(lesson):

@@ -1,4 +1,5 @@
 """The requirement files stay in step, without asking the network."""
+
 import ast
 import importlib.metadata
 import json

@@ -37,6 +37,7 @@ def verdict(capsys, check, *candidate, **options):
 def raising(error):
     def candidate(*_):
         raise error
+
     return candidate
 
 

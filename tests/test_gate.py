@@ -144,5 +144,7 @@ def test_a_plain_pytest_sees_what_the_command_sees(monkeypatch):
     _, env = command(monkeypatch)
     fixed = ["OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
     assert {name: os.environ.get(name) for name in fixed} == {name: env.get(name) for name in fixed}
-    assert env["PYTHONHASHSEED"] == "0" and os.environ["PYTHONHASHSEED"].isdigit()  # a plain pytest may try another seed
+    assert (
+        env["PYTHONHASHSEED"] == "0" and os.environ["PYTHONHASHSEED"].isdigit()
+    )  # a plain pytest may try another seed
     assert not [name for name in course.CLOUD if name in os.environ or name in env]

@@ -29,7 +29,11 @@ def sound_exercise(number, learner):
         code(learner),
         code(f'@exercise("{number}")\ndef check(answer):\n    assert answer == 1', f"⬜ {number} your turn"),
         code("check(solution)", f"✅ {number} (worked solution)", "solution"),
-        code("check(2)\ncheck(3)\ncheck(4)", f"❌ {number} too much\n❌ {number} far too much\n❌ {number} too little", "wrong"),
+        code(
+            "check(2)\ncheck(3)\ncheck(4)",
+            f"❌ {number} too much\n❌ {number} far too much\n❌ {number} too little",
+            "wrong",
+        ),
     ]
 
 
@@ -96,12 +100,14 @@ def replace(text, new):
     def change(lesson):
         cell = cell_with(lesson, text)
         cell.source = cell.source.replace(text, new)
+
     return change
 
 
 def outputs(text, *new):
     def change(lesson):
         cell_with(lesson, text).outputs = [new_output(**output) for output in new]
+
     return change
 
 

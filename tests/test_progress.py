@@ -83,7 +83,7 @@ def test_nothing_to_do(notebook):
 
 
 def test_it_has_a_label_and_no_open_tags(notebook):
-    list(progress("a", "Words < 3 letters & \"more\""))
+    list(progress("a", 'Words < 3 letters & "more"'))
     assert 'aria-label="Words &lt; 3 letters &amp; &quot;more&quot;"' in notebook.html[0]
 
 

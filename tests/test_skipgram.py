@@ -11,7 +11,12 @@ import pytest
 from helpers import datasets, skipgram
 
 ROOT = Path(__file__).resolve().parent.parent
-TOY = [["the", "cat", "sat", "on", "the", "mat"], ["the", "dog", "sat", "on", "the", "log"], ["cat", "and", "dog"], ["sun"]] * 30
+TOY = [
+    ["the", "cat", "sat", "on", "the", "mat"],
+    ["the", "dog", "sat", "on", "the", "log"],
+    ["cat", "and", "dog"],
+    ["sun"],
+] * 30
 SETTINGS = {"dimensions": 12, "window": 3, "negatives": 4, "sample": 0.05, "epochs": 3, "seed": 5}
 
 
@@ -46,7 +51,11 @@ def plain_step(W, C, pair, rate):
 
 def test_words_become_numbers_and_back():
     corpus = skipgram.encode([["b", "a", "b"], ["rare", "b", "a"], [], ["c", "c"]], min_count=2)
-    assert list(corpus.vocabulary) == ["b", "a", "c"] and corpus.counts.tolist() == [3, 2, 2]  # frequent first, then by alphabet
+    assert list(corpus.vocabulary) == ["b", "a", "c"] and corpus.counts.tolist() == [
+        3,
+        2,
+        2,
+    ]  # frequent first, then by alphabet
     assert [part.tolist() for part in np.split(corpus.tokens, corpus.starts[1:-1])] == [[0, 1, 0], [0, 1], [2, 2]]
 
 
@@ -57,7 +66,11 @@ def test_a_sentence_without_end_is_cut():
 
 def test_one_thread_repeats_bit_by_bit_and_another_seed_does_not(toy):
     first, again, other = (skipgram.train(toy, **SETTINGS | {"seed": seed}) for seed in (5, 5, 6))
-    assert (first.vectors == again.vectors).all() and (first.outputs == again.outputs).all() and first.losses == again.losses
+    assert (
+        (first.vectors == again.vectors).all()
+        and (first.outputs == again.outputs).all()
+        and first.losses == again.losses
+    )
     assert not np.allclose(first.vectors, other.vectors)
 
 
@@ -71,7 +84,9 @@ def test_the_compiled_training_is_plain_numpy_on_the_same_pairs(toy):
         done = (epoch + toy.starts[of_sentence] / len(toy.tokens)) / 3
         losses.append(np.mean([(loss_of(W, C, pair), plain_step(W, C, pair, 0.025 - 0.0249 * part))[0]
                                for pair, part in zip(pairs, done, strict=True)]))  # fmt: skip
-    assert model.vectors == pytest.approx(W, abs=1e-5) and model.outputs == pytest.approx(C, abs=1e-5)  # 32 against 64 bits
+    assert model.vectors == pytest.approx(W, abs=1e-5) and model.outputs == pytest.approx(
+        C, abs=1e-5
+    )  # 32 against 64 bits
     assert model.losses == pytest.approx(losses, abs=1e-5)
 
 
@@ -146,7 +161,9 @@ def test_many_threads_learn_the_same_things(encyclopedia):
     part = encyclopedia._replace(starts=encyclopedia.starts[:4001])
     one, two = (skipgram.train(part, epochs=2, threads=threads) for threads in (1, 2))
     half = skipgram.train(part._replace(starts=part.starts[:2001]), epochs=2)  # what a lost thread would look like
-    apart = abs(np.subtract(two.losses, one.losses))  # threads meet in another order each time, so this differs between runs
+    apart = abs(
+        np.subtract(two.losses, one.losses)
+    )  # threads meet in another order each time, so this differs between runs
     assert (apart < 0.2).all() and (np.subtract(half.losses, one.losses) > 0.3).all()
 
 
@@ -154,7 +171,11 @@ def test_the_matrices_can_be_watched(toy):
     seen = []
     model = skipgram.train(toy, **SETTINGS, after_epoch=lambda model: seen.append(model.vectors.copy()))
     assert len(seen) == 3 == len(model.losses) and (seen[-1] == model.vectors).all() and (seen[0] != seen[1]).any()
-    assert model.vocabulary is toy.vocabulary and model.vectors.shape == (len(toy.counts), 12) and model.vectors.dtype == np.float32
+    assert (
+        model.vocabulary is toy.vocabulary
+        and model.vectors.shape == (len(toy.counts), 12)
+        and model.vectors.dtype == np.float32
+    )
 
 
 def test_words_of_one_company_come_together():
