@@ -8,15 +8,16 @@ As for the questions (benchmarks/pool.py): labels are fair only to routes that w
 import json
 import zlib
 
-from helpers import datasets, film_search, spanish
+from helpers import datasets, spanish
 from helpers.benchmark import K, unjudged
+from helpers.films import routes
 from helpers.retrieval import min_max, top_k
 
 
 def variants(asked):
     """Name and scores (queries, films) of every variant."""
     queries = asked["query_es"].tolist()
-    gloss, lexical = film_search.spanish_gloss(queries), film_search.spanish_bm25(queries)
+    gloss, lexical = routes.spanish_gloss(queries), routes.spanish_bm25(queries)
     for weight in (0.1, 0.2, 0.5):
         yield (
             f"Gloss and BM25, {weight}",
@@ -24,23 +25,23 @@ def variants(asked):
         )
     for share in (0.5, 0.7, 0.85):
         smaller = [gloss_with(share, query) for query in queries]
-        yield f"Gloss with {share:.0%} of its words", film_search.minilm(smaller)
+        yield f"Gloss with {share:.0%} of its words", routes.minilm(smaller)
         yield (
             f"Gloss with {share:.0%} of its words, and BM25",
-            film_search.minilm(smaller) + film_search.BM25_WEIGHT * lexical,
+            routes.minilm(smaller) + routes.BM25_WEIGHT * lexical,
         )
     yield (
         "Learnt dictionary and Spanish BM25",
-        film_search.spanish_dictionary(queries) + film_search.BM25_WEIGHT * lexical,
+        routes.spanish_dictionary(queries) + routes.BM25_WEIGHT * lexical,
     )
     for rounds in (1, 2, 5, 10):
-        meanings = film_search.dictionary(rounds=rounds)
+        meanings = routes.dictionary(rounds=rounds)
         yield (
             f"Dictionary after {rounds} rounds",
-            film_search.minilm([film_search.translate(q, meanings) for q in queries]),
+            routes.minilm([routes.translate(q, meanings) for q in queries]),
         )
     twins = asked["query_en"].tolist()
-    dense, words = film_search.minilm(twins), film_search.english_bm25(twins)
+    dense, words = routes.minilm(twins), routes.english_bm25(twins)
     for weight in (0.1, 0.3):
         yield (
             f"English hybrid, {weight}",
@@ -60,9 +61,7 @@ def known(word: str, share: float) -> bool:
 
 def main() -> None:
     asked, ids = datasets.film_queries(), datasets.films()["id"].to_numpy()
-    scores = {
-        name: route(asked[f"query_{language}"].tolist()) for name, (language, route) in film_search.ROUTES.items()
-    }
+    scores = {name: route(asked[f"query_{language}"].tolist()) for name, (language, route) in routes.ROUTES.items()}
     rankings = {name: ids[top_k(found, K)] for name, found in (scores | dict(variants(asked))).items()}
     for pair in unjudged(rankings, asked):
         print(json.dumps(pair))

@@ -1,6 +1,7 @@
 """``python -m helpers.prepare``: everything that lessons would otherwise compute while somebody waits. Quick when done."""
 
-from helpers import datasets, encoder, film_finder, systems
+from helpers import datasets, encoder, systems
+from helpers.films import finder
 
 
 def main() -> None:
@@ -13,8 +14,8 @@ def main() -> None:
     print("A vector for each sentence of the encyclopedia (lesson 13; one to three minutes, once) …", flush=True)
     print(f"  {len(systems.sentence_index()[1]):,} sentences", flush=True)
     print("A vector for each sentence of the films (lesson 25) …", flush=True)
-    for language in film_finder.BEST:
-        film_finder.sentence_vectors(datasets.films(), language)
+    for language in finder.BEST:
+        finder.sentence_vectors(datasets.films(), language)
 
 
 if __name__ == "__main__":

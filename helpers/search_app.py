@@ -1,7 +1,7 @@
 """The film finder in a browser, on this machine only: ``python course.py app``, or in a notebook ``launch(build(Finder()))``.
 
-What is found stands in film_finder.py, what the page answers in film_answers.py and film_cards.py, the page itself in
-film_page.py, its words in film_texts.py, its looks in search_app.css.
+``helpers/films`` holds its parts: the search (finder.py), what the page answers (answers.py, rendering.py), the page itself
+(page.py), its words (texts.py) and its looks (page.css).
 """
 
 import argparse
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from helpers.film_finder import Finder
-from helpers.film_page import build, gr  # Gradio comes from there: its settings stand before its import
+from helpers.films.finder import Finder
+from helpers.films.page import build, gr  # Gradio comes from there: its settings stand before its import
 
 HOST, PORT = "127.0.0.1", 7860
 HERE = Path(__file__).parent
@@ -29,13 +29,13 @@ def launch(page: gr.Blocks, port: int = 0) -> str:
     port: 0 takes the first free one from 7860 on. Raises RuntimeError where the port asked for is taken.
     """
     page.queue(default_concurrency_limit=AT_ONCE)
-    script = (HERE / "search_app.js").read_text(encoding="utf-8")
+    script = (HERE / "films" / "page.js").read_text(encoding="utf-8")
     for each in [port] if port else range(PORT, PORT + 100):
         try:
             page.launch(
                 share=False, server_name=HOST, server_port=each, prevent_thread_lock=True, quiet=True, inbrowser=False,
                 footer_links=[], ssr_mode=False, pwa=False, mcp_server=False, show_error=False,
-                theme=THEME, css_paths=HERE / "search_app.css", head=f"<script>{script}</script>",
+                theme=THEME, css_paths=HERE / "films" / "page.css", head=f"<script>{script}</script>",
             )  # fmt: skip
             return f"http://{HOST}:{each}/"
         except OSError:  # taken

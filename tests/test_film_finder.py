@@ -3,17 +3,20 @@
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import product
 
 import numpy as np
 import pytest
 
-from helpers import benchmark, chroma, datasets, encoder, film_cards, film_filters, film_finder, film_search, film_texts
-from helpers.film_answers import answer, choices, filters_of
-from helpers.film_filters import ALL, Filters, counts, loosen, remaining
-from helpers.film_finder import Finder, Match, best_route, open_or_build
-from helpers.film_query import LONGEST, clean, is_name, language_of, names, understood
+from helpers import benchmark, chroma, datasets, encoder
+from helpers.films import finder as film_finder
+from helpers.films import rendering, routes, texts
+from helpers.films.answers import answer, choices, filters_of
+from helpers.films.filtering import ALL, Filters, counts, loosen, remaining
+from helpers.films.finder import Finder, Match, best_route, open_or_build
+from helpers.films.typed_query import LONGEST, clean, is_name, language_of, names, understood
 
 HOSTILE = "<img src=x onerror=\"alert(1)\"></p><script>alert(2)</script> ${alert(3)} {{alert(4)}} `\\ & '**bold**' 🎬"
 
@@ -76,7 +79,7 @@ def test_a_count_is_what_that_choice_alone_would_show(films, filters):
     assert len(found["genres"]) == 20 and set(found["countries"]) == set(films["country"])
     for what in found:
         for choice, n in found[what].items():
-            assert n == remaining(films, film_filters.replace(filters.without(what), **{what: (choice,)})), choice
+            assert n == remaining(films, replace(filters.without(what), **{what: (choice,)})), choice
 
 
 def test_a_range_the_wrong_way_round_is_turned(films):
@@ -165,8 +168,8 @@ def test_a_query_that_describes_is_no_name(films):
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_the_app_uses_the_route_that_is_best_on_dev(language):
     scores = {
-        route: benchmark.evaluate_films(film_search.rankings(route, "dev"), "dev").per_question["ndcg"].mean()
-        for route, (asked_in, _) in film_search.ROUTES.items()
+        route: benchmark.evaluate_films(routes.rankings(route, "dev"), "dev").per_question["ndcg"].mean()
+        for route, (asked_in, _) in routes.ROUTES.items()
         if asked_in == language
     }
     assert best_route(language) == max(scores, key=scores.get), scores
@@ -176,7 +179,7 @@ def test_the_app_uses_the_route_that_is_best_on_dev(language):
 def test_through_the_store_the_ranking_is_the_routes(finder, language):
     for split in ("dev", "test"):
         queries = datasets.film_queries(split)
-        wanted = film_search.rankings(best_route(language), split, k=20)
+        wanted = routes.rankings(best_route(language), split, k=20)
         for query, text in zip(queries["id"], queries[f"query_{language}"], strict=True):
             found = finder.search(text, number=20, language=language)
             assert [match.film["id"] for match in found] == wanted[query], text
@@ -191,7 +194,7 @@ def test_the_words_close_related_and_far_are_worth_what_the_page_says(finder):
             right[match.closeness] += match.film["id"] in row["labels"]
     share = {word: right[word] / seen[word] for word in seen}
     assert share == pytest.approx({"close": 5 / 6, "related": 1 / 5, "far": 1 / 20}, abs=0.03)
-    assert len(queries) == 100 and "200 queries" in film_texts.TEXTS["en"]["legend_text"]
+    assert len(queries) == 100 and "200 queries" in texts.TEXTS["en"]["legend_text"]
 
 
 def test_nothing_near_is_said_of_nonsense_and_of_no_dev_query(finder):
@@ -303,7 +306,7 @@ def test_everything_is_escaped(finder):
     film |= {"director": [HOSTILE], "genres": [HOSTILE, HOSTILE]}
     for closeness, language in product(("", "named", "close", "related", "far"), ("en", "es")):
         sentence = {"en": HOSTILE[5:40], "es": HOSTILE[5:40]}
-        html = film_cards.card(Match(film, closeness, 0.5, sentence, ("alert", HOSTILE), "en"), language)
+        html = rendering.card(Match(film, closeness, 0.5, sentence, ("alert", HOSTILE), "en"), language)
         read = Reader(html)
         assert not {"img", "script"} & set(read.tags) and "onerror" not in read.attributes
         assert not re.search(r"[${}`\\]", html), "no template of Gradio's page either"
@@ -318,29 +321,29 @@ def test_a_query_is_shown_as_text(finder):
 
 
 def test_attributes_are_escaped_too():
-    assert film_cards.tag("p", "x", title='"><script>') == '<p title="&quot;&gt;&lt;script&gt;">x</p>'
-    assert film_cards.tag("p", film_cards.tag("b", "<")) == "<p><b>&lt;</b></p>"
-    assert film_cards.fill("{a} and {b}", a="<", b=film_cards.tag("b", "&")) == "&lt; and <b>&amp;</b>"
+    assert rendering.tag("p", "x", title='"><script>') == '<p title="&quot;&gt;&lt;script&gt;">x</p>'
+    assert rendering.tag("p", rendering.tag("b", "<")) == "<p><b>&lt;</b></p>"
+    assert rendering.fill("{a} and {b}", a="<", b=rendering.tag("b", "&")) == "&lt; and <b>&amp;</b>"
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_marking_leaves_the_plot_as_it_is(finder, language):
     for match in finder.search("two sisters, a soldier and a train in the war", number=347):
-        html = film_cards._plot(match, language)
+        html = rendering._plot(match, language)
         assert text_of(html) == match.film[f"plot_{language}"] and html.count("<mark>") == 1
         assert match.sentence[language] == text_of(re.search("<mark>(.*)</mark>", html)[1])
 
 
 def test_shared_words_are_bold_in_the_plot_of_their_language_only(finder):
     match = finder.search("una partida de ajedrez con la muerte", language="es")[0]
-    assert set(re.findall("<b>(.*?)</b>", film_cards._plot(match, "es"))) == {"Muerte", "ajedrez"}
-    assert "<b>" not in film_cards._plot(match, "en")
-    assert "Words in common with its Spanish plot: ajedrez, muerte." in text_of(film_cards.card(match, "en"))
+    assert set(re.findall("<b>(.*?)</b>", rendering._plot(match, "es"))) == {"Muerte", "ajedrez"}
+    assert "<b>" not in rendering._plot(match, "en")
+    assert "Words in common with its Spanish plot: ajedrez, muerte." in text_of(rendering.card(match, "en"))
 
 
 def test_a_card_speaks_the_interfaces_language(finder):
     match = next(m for m in finder.search("Pan's Labyrinth") if m.film["title"] == "Pan's Labyrinth")
-    english, spanish = text_of(film_cards.card(match, "en")), text_of(film_cards.card(match, "es"))
+    english, spanish = text_of(rendering.card(match, "en")), text_of(rendering.card(match, "es"))
     assert "Pan's Labyrinth" in english and "Original title: El laberinto del fauno" in english and "Spain" in english
     assert "Fantasy" in english and match.film["plot_en"] in english and match.film["plot_es"] not in english
     assert "El laberinto del fauno" in spanish and "original" not in spanish.lower(), "it is the original title"
@@ -348,15 +351,15 @@ def test_a_card_speaks_the_interfaces_language(finder):
 
 
 def test_both_languages_have_all_words(films):
-    english, spanish = film_texts.TEXTS["en"], film_texts.TEXTS["es"]
+    english, spanish = texts.TEXTS["en"], texts.TEXTS["es"]
     assert set(english) == set(spanish)
     for key in english:
         parts = [re.findall(r"\{\w+\}", "".join(each[key])) for each in (english, spanish)]
         assert set(parts[0]) == set(parts[1]), key
         assert all(each[key] and "".join(each[key]).strip() for each in (english, spanish))
     values = set(films["country"]) | set(films.explode("genres")["genres"])
-    assert values == set(film_texts.GENRES_ES) | set(film_texts.COUNTRIES_ES)
-    assert set(film_cards.HUES) == set(film_texts.GENRES_ES)
+    assert values == set(texts.GENRES_ES) | set(texts.COUNTRIES_ES)
+    assert set(rendering.HUES) == set(texts.GENRES_ES)
     assert str(len(films)) in english["about"] and str(len(films)) in spanish["about"]
 
 

@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from helpers import datasets, encoder, film_search, spanish
+from helpers import datasets, encoder, spanish
 from helpers.benchmark import evaluate_films
+from helpers.films import routes
 from helpers.retrieval import stems
 
 GENRES = {
@@ -158,14 +159,14 @@ def test_keywords_share_words_with_a_plot_that_answers_and_paraphrases_hardly_an
             assert min(shared) <= 1, row.id
 
 
-@pytest.mark.parametrize("route", film_search.ROUTES)
+@pytest.mark.parametrize("route", routes.ROUTES)
 def test_what_a_route_shows_was_judged(route):
     for split in ("dev", "test"):
-        assert round(evaluate_films(film_search.rankings(route, split), split).judged, 2) == 1.0
+        assert round(evaluate_films(routes.rankings(route, split), split).judged, 2) == 1.0
 
 
 def test_the_best_spanish_route_comes_near_its_english_twin():
-    found = {route: evaluate_films(film_search.rankings(route)).by_style["ndcg"] for route in film_search.ROUTES}
+    found = {route: evaluate_films(routes.rankings(route)).by_style["ndcg"] for route in routes.ROUTES}
     english = found["English twin, MiniLM"]
     assert found["Gloss, then MiniLM"]["paraphrase"] > 3 * found["Spanish, MiniLM on English plots"]["paraphrase"]
     assert found["Gloss and Spanish BM25"]["keyword"] >= 0.95 * english["keyword"]
@@ -173,15 +174,15 @@ def test_the_best_spanish_route_comes_near_its_english_twin():
 
 
 def test_the_route_of_the_app_is_the_best_on_dev():
-    spanish_routes = [route for route, (language, _) in film_search.ROUTES.items() if language == "es"]
-    found = {route: evaluate_films(film_search.rankings(route, "dev"), "dev").mean() for route in spanish_routes}
+    spanish_routes = [route for route, (language, _) in routes.ROUTES.items() if language == "es"]
+    found = {route: evaluate_films(routes.rankings(route, "dev"), "dev").mean() for route in spanish_routes}
     assert max(found, key=found.get) == "Gloss and Spanish BM25"
 
 
 def test_what_learns_from_the_films_is_worse_on_films_that_it_did_not_see():
     for route in ("Procrustes", "Learnt dictionary"):
         seen, unseen = (
-            evaluate_films(film_search.rankings(name)).by_style["ndcg"] for name in (route, f"{route}, unseen films")
+            evaluate_films(routes.rankings(name)).by_style["ndcg"] for name in (route, f"{route}, unseen films")
         )
         assert unseen["keyword"] < seen["keyword"] - 0.2, route
 

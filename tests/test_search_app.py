@@ -12,7 +12,8 @@ import pytest
 from browser import open_browser
 from playwright.sync_api import expect
 
-from helpers import datasets, film_texts, search_app
+from helpers import datasets, search_app
+from helpers.films import texts
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60_000  # milliseconds; a busy machine is no error
@@ -194,7 +195,7 @@ def test_a_search_in_spanish_says_how_it_was_understood_and_can_be_put_right(vis
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_examples_are_searched_at_a_click(visit, language):
     page = visit()
-    for example in film_texts.EXAMPLES[language]:
+    for example in texts.EXAMPLES[language]:
         button = page.get_by_role("button", name=example)
         expect(button).to_have_attribute("lang", language)
         button.click()
@@ -330,9 +331,9 @@ def test_the_keyboard_is_enough(visit):
     expect(page.get_by_role("button", name="Search")).to_be_focused()
     assert page.evaluate(OUTLINE, "button") == "solid 3px"
     page.keyboard.press("Tab")
-    first = film_texts.EXAMPLES["en"][0]
+    first = texts.EXAMPLES["en"][0]
     expect(page.get_by_role("button", name=first)).to_be_focused()
-    for _ in film_texts.EXAMPLES["en"] + film_texts.EXAMPLES["es"]:
+    for _ in texts.EXAMPLES["en"] + texts.EXAMPLES["es"]:
         page.keyboard.press("Tab")
     expect(page.locator("#filters > button")).to_be_focused()
     page.keyboard.press("Tab")

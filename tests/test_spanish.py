@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from helpers import datasets, encoder, film_search, spanish
+from helpers import datasets, encoder, spanish
+from helpers.films import routes
 
 
 def test_accents_go_and_the_letter_enye_stays():
@@ -63,9 +64,9 @@ def test_a_damaged_glossary_is_named(content, says, tmp_path, monkeypatch):
         spanish.glossary.__wrapped__()
 
 
-@pytest.mark.parametrize("route", film_search.ROUTES)
+@pytest.mark.parametrize("route", routes.ROUTES)
 def test_a_route_gives_a_score_for_each_film(route):
-    language, scores = film_search.ROUTES[route]
+    language, scores = routes.ROUTES[route]
     asked = ["a man on the moon", "zzz"] if language == "en" else ["un hombre en la luna", "el", "zzz"]
     assert scores(asked).shape == (len(asked), len(datasets.films()))
 
@@ -73,62 +74,58 @@ def test_a_route_gives_a_score_for_each_film(route):
 def test_the_gloss_route_finds_what_the_spanish_route_does_not():
     asked, films = ["un cazador de tiburones en la playa"], datasets.films()["id"]
     place = (films == "jaws-1975").to_numpy().argmax()
-    ranks = [
-        (scores(asked)[0] > scores(asked)[0, place]).sum() for scores in (film_search.minilm, film_search.spanish_gloss)
-    ]
+    ranks = [(scores(asked)[0] > scores(asked)[0, place]).sum() for scores in (routes.minilm, routes.spanish_gloss)]
     assert ranks[1] < 3 < ranks[0]
 
 
 def test_model_1_lines_the_words_up():
-    t = film_search.ibm_model_1(
-        [(["casa", "verde"], ["green", "house"]), (["la", "casa"], ["the", "house"])], rounds=30
-    )
+    t = routes.ibm_model_1([(["casa", "verde"], ["green", "house"]), (["la", "casa"], ["the", "house"])], rounds=30)
     best = {word: max(meanings, key=meanings.get) for word, meanings in t.items() if word}
     assert best == {"casa": "house", "verde": "green", "la": "the"}
     assert all(abs(sum(meanings.values()) - 1) < 1e-9 for meanings in t.values())
 
 
 def test_one_round_of_model_1_shares_each_english_word_out_evenly():
-    t = film_search.ibm_model_1([(["casa", "verde"], ["green", "house"]), (["la", "casa"], ["the", "house"])], rounds=1)
+    t = routes.ibm_model_1([(["casa", "verde"], ["green", "house"]), (["la", "casa"], ["the", "house"])], rounds=1)
     assert t["casa"] == pytest.approx({"green": 1 / 4, "house": 1 / 2, "the": 1 / 4})
     assert t["verde"] == pytest.approx({"green": 1 / 2, "house": 1 / 2})
 
 
 def test_model_1_never_makes_the_texts_less_probable():
-    pairs = film_search.parallel_sentences()[:60]
+    pairs = routes.parallel_sentences()[:60]
 
     def log_likelihood(t):
         return sum(np.log(sum(t[f][e] for f in ["", *side]) / (len(side) + 1)) for side, other in pairs for e in other)
 
-    likelihoods = [log_likelihood(film_search.ibm_model_1(pairs, rounds)) for rounds in (1, 2, 3, 5)]
+    likelihoods = [log_likelihood(routes.ibm_model_1(pairs, rounds)) for rounds in (1, 2, 3, 5)]
     assert likelihoods == sorted(likelihoods)
 
 
 def test_the_learnt_dictionary_knows_what_it_saw_and_nothing_else():
-    everything, without_a_fold = film_search.dictionary(), film_search.dictionary(0)
+    everything, without_a_fold = routes.dictionary(), routes.dictionary(0)
     assert everything[spanish.stem("guerra")] == "war" and everything[spanish.stem("perro")] == "dog"
     assert set(without_a_fold) < set(everything)
-    assert film_search.translate("¡La guerra de los qwertyuiop!", everything) == "war qwertyuiop"
-    assert film_search.translate("¿y qué?", everything) == "¿y qué?", (
+    assert routes.translate("¡La guerra de los qwertyuiop!", everything) == "war qwertyuiop"
+    assert routes.translate("¿y qué?", everything) == "¿y qué?", (
         "stop words alone are kept: an empty text has no vector"
     )
 
 
 def test_sentences_are_paired_and_none_is_lost():
-    pairs = film_search.parallel_sentences()
+    pairs = routes.parallel_sentences()
     assert sum(len(side) for side, _ in pairs) == sum(len(spanish.stems(plot)) for plot in datasets.films()["plot_es"])
     assert all(side and other for side, other in pairs)
 
 
 def test_the_bridge_takes_the_plots_that_it_saw_to_their_twins_and_hardly_any_other():
     plots, twins = encoder.film_vectors("es"), encoder.film_vectors("en")
-    found = (plots @ film_search._rotation(None) @ twins.T).argmax(axis=1) == np.arange(len(plots))
+    found = (plots @ routes._rotation(None) @ twins.T).argmax(axis=1) == np.arange(len(plots))
     assert found.mean() > 0.99
-    unseen = film_search._folds() == 0
-    found = (plots[unseen] @ film_search._rotation(0) @ twins.T).argmax(axis=1) == np.flatnonzero(unseen)
+    unseen = routes._folds() == 0
+    found = (plots[unseen] @ routes._rotation(0) @ twins.T).argmax(axis=1) == np.flatnonzero(unseen)
     assert found.mean() < 0.3
 
 
 def test_folds_are_put_together_in_the_order_of_the_films():
-    scores = film_search._by_fold([np.full((2, (film_search._folds() == part).sum()), part) for part in range(5)])
-    assert (scores == film_search._folds()).all()
+    scores = routes._by_fold([np.full((2, (routes._folds() == part).sum()), part) for part in range(5)])
+    assert (scores == routes._folds()).all()

@@ -4,13 +4,12 @@ import re
 import traceback
 from collections.abc import Sequence
 
-from helpers import film_cards as cards
-from helpers import film_filters
-from helpers.film_filters import Filters
-from helpers.film_finder import FAINT, Finder
-from helpers.film_query import LONGEST, clean, language_of, understood
-from helpers.film_texts import TEXTS, films, name, sort_key
-from helpers.film_texts import number as number_of
+from helpers.films import filtering, rendering
+from helpers.films.filtering import Filters
+from helpers.films.finder import FAINT, Finder
+from helpers.films.texts import TEXTS, films, name, sort_key
+from helpers.films.texts import number as number_of
+from helpers.films.typed_query import LONGEST, clean, language_of, understood
 from helpers.retrieval import words
 from helpers.spanish import fold
 
@@ -27,7 +26,7 @@ def filters_of(finder: Finder, genres: Sequence[str], countries: Sequence[str], 
 def choices(finder: Finder, language: str, filters: Filters) -> tuple[list, list]:
     """The choices of the genre and of the country filter, as (what is shown, value): [("War (24)", "War"), …], by name."""
     found = []
-    for counts in film_filters.counts(finder.films, filters.in_order()).values():
+    for counts in filtering.counts(finder.films, filters.in_order()).values():
         by_name = sorted(counts, key=lambda value: sort_key(name(value, language)))
         found.append([(f"{name(value, language)} ({counts[value]})", value) for value in by_name])
     return found[0], found[1]
@@ -44,32 +43,32 @@ def answer(finder: Finder, language, query, read_as, genres, countries, first, l
     except Exception:
         traceback.print_exc()
         text = TEXTS[language]
-        status = cards.status([text["broken"]], language)
-        return status, cards.message(text["broken"], [text["broken_why"]], language, "broken")
+        status = rendering.status([text["broken"]], language)
+        return status, rendering.message(text["broken"], [text["broken_why"]], language, "broken")
 
 
 def _answer(finder: Finder, language: str, typed: str, read_as: str, asked: Filters, number: int) -> tuple[str, str]:
     text, filters, total = TEXTS[language], asked.in_order(), len(finder.films)
-    (query, was_cut), passed = clean(typed), film_filters.remaining(finder.films, filters)
-    notes = [cards.years_turned(asked, language)]
+    (query, was_cut), passed = clean(typed), filtering.remaining(finder.films, filters)
+    notes = [rendering.years_turned(asked, language)]
     if filters.active():
         notes.insert(0, text["pass"].format(n=passed, total=total))
     if was_cut:
         notes.append(text["cut"].format(n=number_of(len(typed), language), longest=LONGEST))
     if not passed:
-        helpful = film_filters.loosen(finder.films, filters)
-        return cards.status([text["nothing"], *notes], language), cards.nothing(helpful, language)
+        helpful = filtering.loosen(finder.films, filters)
+        return rendering.status([text["nothing"], *notes], language), rendering.nothing(helpful, language)
     if not query:
-        headline = cards.fill(text["newest"], shown=films(passed, language))
-        return cards.status([headline, *notes], language), cards.cards(finder.browse(filters, number), language)
+        headline = rendering.fill(text["newest"], shown=films(passed, language))
+        return rendering.status([headline, *notes], language), rendering.cards(finder.browse(filters, number), language)
     asked_in = language_of(query, language) if read_as == "auto" else read_as
     found = finder.search(query, filters, number, asked_in)
-    headline = cards.fill(text["found"], shown=films(len(found), language), query=cards.typed(query))
-    notes.append(cards.fill(text[f"read_{asked_in}"], english=cards.typed(understood(query, asked_in), "en")))
+    headline = rendering.fill(text["found"], shown=films(len(found), language), query=rendering.typed(query))
+    notes.append(rendering.fill(text[f"read_{asked_in}"], english=rendering.typed(understood(query, asked_in), "en")))
     if not words(query):
         notes.append(text["no_words"])
     elif not re.search(r"[a-z\d]", fold(query)):
         notes.append(text["other_script"])
     elif found[0].closeness != "named" and found[0].score < FAINT:
         notes.append(text["far_off"])
-    return cards.status([headline, *notes], language), cards.cards(found, language)
+    return rendering.status([headline, *notes], language), rendering.cards(found, language)

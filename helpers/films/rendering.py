@@ -5,9 +5,9 @@ import html
 import re
 from collections.abc import Sequence
 
-from helpers.film_filters import Filters
-from helpers.film_finder import STEMS, Match
-from helpers.film_texts import TEXTS, films, name
+from helpers.films.filtering import Filters
+from helpers.films.finder import STEMS, Match
+from helpers.films.texts import TEXTS, films, name
 
 HUES = {  # of the stripe beside a card: decoration, the genres stand on the card as words
     "Drama": 215, "Comedy": 42, "Romance": 340, "Fantasy": 275, "Horror": 0, "Adventure": 150, "Family": 95, "Crime": 235,

@@ -1,4 +1,4 @@
-"""The film finder's words in English and Spanish. What is said where stands in film_cards.py and film_answers.py."""
+"""The film finder's words in English and Spanish. What is said where stands in rendering.py and answers.py."""
 
 from helpers.spanish import fold
 

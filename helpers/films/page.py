@@ -15,11 +15,11 @@ for _name in ("NO_PROXY", "no_proxy"):  # a company's proxy would stand between 
 
 import gradio as gr  # noqa: E402
 
-from helpers import film_cards as cards  # noqa: E402
-from helpers.film_answers import answer, choices, filters_of  # noqa: E402
-from helpers.film_filters import ALL  # noqa: E402
-from helpers.film_finder import Finder  # noqa: E402
-from helpers.film_texts import EXAMPLES, TEXTS, readings  # noqa: E402
+from helpers.films import rendering  # noqa: E402
+from helpers.films.answers import answer, choices, filters_of  # noqa: E402
+from helpers.films.filtering import ALL  # noqa: E402
+from helpers.films.finder import Finder  # noqa: E402
+from helpers.films.texts import EXAMPLES, TEXTS, readings  # noqa: E402
 
 LANGUAGES = [("English", "en"), ("Español", "es")]
 NUMBERS = [5, 10, 20, 50]
@@ -45,9 +45,9 @@ def draw(finder: Finder) -> SimpleNamespace:
     genres, countries = choices(finder, "en", ALL)
     status, films = answer(finder, "en", "", "auto", [], [], None, None, 10)
     with gr.Row(elem_id="top"):
-        part.hero = _html(cards.hero("en"), "hero")
+        part.hero = _html(rendering.hero("en"), "hero")
         part.language = gr.Radio(LANGUAGES, value="en", label=text["interface"], elem_id="language")
-        gr.Button("◐", elem_id="theme")  # search_app.js does the work
+        gr.Button("◐", elem_id="theme")  # page.js does the work
     with gr.Row(elem_id="ask"):
         attributes = gr.InputHTMLAttributes(enterkeyhint="search", autocomplete="off", spellcheck=False)
         part.query = gr.Textbox(
@@ -56,7 +56,7 @@ def draw(finder: Finder) -> SimpleNamespace:
         )  # fmt: skip
         part.search = gr.Button(text["search"], variant="primary", elem_id="search")
     with gr.Row(elem_id="examples"):
-        part.tries = _html(cards.small(text["examples"], "en"), "try")
+        part.tries = _html(rendering.small(text["examples"], "en"), "try")
         asked = [(key, each) for key, several in EXAMPLES.items() for each in several]
         part.examples = [gr.Button(each, size="sm", elem_classes=["example", key]) for key, each in asked]
     with gr.Row(elem_id="body"):
@@ -78,7 +78,7 @@ def draw(finder: Finder) -> SimpleNamespace:
                 part.status = _html(status, "status")
                 part.read_as = gr.Radio(readings("en"), value="auto", label=text["read_as"], elem_id="read-as")
             part.results = _html(films, "results")
-    part.foot = _html(cards.foot("en"), "foot")
+    part.foot = _html(rendering.foot("en"), "foot")
     return part
 
 
@@ -108,7 +108,13 @@ def connect(page: gr.Blocks, part: SimpleNamespace, finder: Finder) -> None:
         updates[part.countries] |= dict(choices=countries, info=text["countries_info"])
         updates[part.read_as] |= dict(choices=readings(key))
         updates[part.query] |= dict(placeholder=text["placeholder"])
-        words = [cards.hero(key), cards.small(text["examples"], key), cards.foot(key), text["search"], text["clear"]]
+        words = [
+            rendering.hero(key),
+            rendering.small(text["examples"], key),
+            rendering.foot(key),
+            text["search"],
+            text["clear"],
+        ]
         updates |= dict(zip(others, [*words, gr.update(label=text["filters"])], strict=True))
         return updates | dict(zip(shown, ask(*values), strict=True))
 

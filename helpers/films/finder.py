@@ -18,15 +18,16 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 
-from helpers import chroma, datasets, encoder, film_search, spanish
-from helpers.film_filters import ALL, Filters
-from helpers.film_query import clean, is_name, names, understood
+from helpers import chroma, datasets, encoder, spanish
+from helpers.films import routes
+from helpers.films.filtering import ALL, Filters
+from helpers.films.typed_query import clean, is_name, names, understood
 from helpers.retrieval import stems, top_k, words
 from helpers.wikitext import split_sentences
 
 # The best route for queries of each language on the 32 dev queries: tests/test_film_finder.py measures all routes again.
 BEST = {"en": "English twin, MiniLM", "es": "Gloss and Spanish BM25"}
-# From which cosine on a match is called close or related, chosen on dev; film_texts.py says what the words were worth on test.
+# From which cosine on a match is called close or related, chosen on dev; texts.py says what the words were worth on test.
 # Where the best match is below FAINT, nothing was found: on dev there is no such query, nonsense stays below 0.25.
 CLOSE, RELATED, FAINT = 0.5, 0.4, 0.3
 REMEMBERED = 2_000  # queries whose vectors are kept, about 3 MB
@@ -90,7 +91,7 @@ class Finder:
         rows = np.array([self._row[name] for name in found["ids"][0]])
         cosines = scores = 1 - np.array(found["distances"][0])
         if best_route(language) == "Gloss and Spanish BM25":
-            scores = cosines + film_search.BM25_WEIGHT * film_search.spanish_bm25([query])[0][rows]
+            scores = cosines + routes.BM25_WEIGHT * routes.spanish_bm25([query])[0][rows]
         named = np.array([is_name(query, self._names[row]) for row in rows])
         best = top_k(scores + 10 * named, number)
         return [self._match(rows[i], query, language, vector, float(cosines[i]), named[i]) for i in best]
@@ -109,7 +110,7 @@ class Finder:
 
 
 def best_route(language: str) -> str:
-    """The route in ``film_search.ROUTES`` by which queries in a language ("en" or "es") are answered."""
+    """The route in ``routes.ROUTES`` by which queries in a language ("en" or "es") are answered."""
     return BEST[language]
 
 
