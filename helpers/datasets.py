@@ -41,6 +41,7 @@ FILM_FIELDS = (
     "plot_es",
 )
 LIE_FIELDS = ("id", "lie", "sentence", "second")
+PRICE_FIELDS = ("unit", "dollars", "who", "as_of", "source", "check")
 FILM_QUERY_FIELDS = ("id", "style", "split", "query_en", "query_es", "labels", "judged_0")
 LABELS_VERSION = 1  # rises when a label changes, and all rows of the leaderboard are computed anew
 
@@ -228,6 +229,23 @@ def planted_lies() -> pd.DataFrame:
     if twice := frame["id"][frame["id"].duplicated()].tolist():
         raise ValueError(f"data/planted_lies.jsonl has two lies for the question {twice[0]!r}.")
     return frame
+
+
+@functools.cache
+def prices() -> pd.DataFrame:
+    """What services asked for on a certain day, one price a row, for the lessons that compute a bill.
+
+    Index: ``unit``, what is paid for ("million read units"). Columns: ``dollars``, ``who`` (provider, plan, region),
+    ``as_of`` (the day or month of the price, a text such as "2026-11-04"), ``source`` (the page) and ``check`` (what to mind there).
+
+    Raises ValueError for a missing field, a price that is not above zero, or a unit that stands there twice.
+    """
+    frame = pd.read_csv(DATA / "prices.csv", encoding="utf-8")
+    if tuple(frame.columns) != PRICE_FIELDS or frame.isna().any(axis=None):
+        raise ValueError(f"Every line of data/prices.csv needs {', '.join(PRICE_FIELDS)}.")
+    if frame["unit"].duplicated().any() or not (frame["dollars"] > 0).all():
+        raise ValueError("data/prices.csv holds a unit twice, or a price that is not above zero.")
+    return frame.set_index("unit")
 
 
 def _lines(name: str, fields: tuple[str, ...], optional: tuple[str, ...] = ()) -> list[dict]:

@@ -139,3 +139,22 @@ def test_a_parse_that_names_other_articles_than_the_families_is_said(tmp_path, m
     with pytest.raises(ValueError, match="article_families.csv"):
         datasets.articles()
     datasets.articles.cache_clear()
+
+
+def test_every_price_has_a_date_a_source_and_a_word_on_what_to_check():
+    prices = datasets.prices()
+    assert prices.index.is_unique and (prices["dollars"] > 0).all()
+    assert prices["as_of"].str.fullmatch(r"20\d\d-[01]\d(-[0-3]\d)?").all()
+    assert prices["source"].str.fullmatch(r"https://\S+").all() and prices["check"].str.len().min() > 10
+
+
+@pytest.mark.parametrize(
+    "line", ["hour,0,me,2026-11,https://x.y,z", "hour,1,me,,https://x.y,z", "hour,1,me,2026-11,https://x.y,z\n" * 2]
+)
+def test_a_price_that_is_none_or_has_no_date_or_is_said_twice_is_refused(tmp_path, monkeypatch, line):
+    (tmp_path / "prices.csv").write_text(f"unit,dollars,who,as_of,source,check\n{line.strip()}\n")
+    monkeypatch.setattr(datasets, "DATA", tmp_path)
+    datasets.prices.cache_clear()
+    with pytest.raises(ValueError, match="prices.csv"):
+        datasets.prices()
+    datasets.prices.cache_clear()
