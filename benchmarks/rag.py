@@ -1,11 +1,11 @@
-"""What lesson 26 retrieves: the first ten passages of the leaderboard's best retriever, with their scores.
+"""What lessons 13 and 26 retrieve: the first ten passages of the leaderboard's best retriever, with their scores.
 
     python benchmarks/rag.py             three to six minutes on one thread
 
 Writes data/results/rag.csv for all labelled questions and for those without an answer: question, form ("typed", or
 "gloss": a Spanish question put into English word by word, as in lesson 25), rank, passage, and the passage's MaxSim score
 (the mean cosine of the question's tokens, each with its best token of the passage). A question takes most of a second,
-so lesson 26 reads this table, and computes a few of its rows again.
+so the lessons read this table, and compute a few of its rows again.
 """
 
 import pandas as pd

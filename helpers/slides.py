@@ -36,6 +36,7 @@ from helpers.quiz import load_quiz
 
 ASSETS = Path(__file__).resolve().parent / "slides_assets"
 DECKS = CACHE / "slides"
+SHORT = 6  # lines of code that a room can take in beside the picture that they draw
 PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -133,11 +134,30 @@ def for_the_screen(source):
     return re.sub(r"\n{3,}", "\n\n", source).strip("\n")
 
 
+def only_draws(cell):
+    """Whether a code cell does nothing but draw: over SHORT lines that define nothing, end with show(…) and give a picture."""
+    try:
+        statements = ast.parse(cell.source).body
+    except SyntaxError:  # magics
+        return False
+    pictures = [any(kind.startswith("image/") for kind in output.get("data", {})) for output in cell.outputs]
+    defines = any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in statements)
+    ends = bool(statements) and isinstance(getattr(statements[-1], "value", None), ast.Call)
+    shows = ends and getattr(statements[-1].value.func, "id", "") == "show"
+    return shows and not defines and bool(pictures) and all(pictures) and len(cell.source.splitlines()) > SHORT
+
+
+def source_html(cell):
+    """A code cell's source as HTML."""
+    return Highlight2HTML(pygments_lexer="python")(for_the_screen(cell.source))
+
+
 def code(cell):
-    """A code cell's source and outputs."""
+    """A code cell's source and outputs; the source of a cell that only draws stands in the notes."""
     parts = []
-    if not cell.metadata.get("jupyter", {}).get("source_hidden") and cell.source.strip():
-        parts.append(Highlight2HTML(pygments_lexer="python")(for_the_screen(cell.source)))
+    hidden = cell.metadata.get("jupyter", {}).get("source_hidden") or only_draws(cell)
+    if cell.source.strip() and not hidden:
+        parts.append(source_html(cell))
     if not cell.metadata.get("jupyter", {}).get("outputs_hidden"):
         parts += [f'<div class="output">{shown}</div>' for shown in map(output_html, cell.outputs) if shown]
     return "".join(parts)
@@ -200,6 +220,8 @@ def slides(notebook, folder):
             cells.append(
                 f'<div class="cell {cell.cell_type}" data-cell="{cell.get("id", "")}"{fragment}>{inside}</div>'
             )
+            if cell.cell_type == "code" and only_draws(cell):
+                notes.append(f"<p>The picture is drawn by:</p>{source_html(cell)}")
     finish()
     return finished
 

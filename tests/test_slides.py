@@ -134,6 +134,25 @@ def test_code_is_shortened_only_where_it_says_nothing_to_the_room():
     assert slides.for_the_screen('image(alt="a")') == 'image(alt="a")'
 
 
+def test_code_that_only_draws_moves_into_the_notes_and_all_other_code_stays(deck):
+    drawing = "figure = draw()\n" + "axes.grid()\n" * slides.SHORT + "show(figure, alt='two bars')"
+    picture = display(image_png=PIXEL)
+
+    def places(source, *outputs):
+        page, notes = deck(code(source, *outputs, kind="slide")), ""
+        if "<aside" in page:
+            page, _, notes = page.partition("<aside")
+        assert ("<img" in page) == (picture in outputs), "the picture stays on the slide"
+        return "axes" in page, "axes" in notes
+
+    assert places(drawing, picture) == (False, True)
+    assert places(drawing, picture, new_output("stream", text="0.79\n")) == (True, False), "it says something, too"
+    assert places(drawing) == (True, False), "it draws nothing"
+    assert places("def f(axes):\n    return axes\n\n\n" + drawing, picture) == (True, False), "it teaches"
+    assert places("%matplotlib inline\n" + drawing, picture) == (True, False), "no Python"
+    assert places("axes.grid()\nshow(figure)", picture) == (True, False), "short"
+
+
 def test_a_quiz_becomes_one_slide_per_question():
     path = NOTEBOOKS["quiz_1"]
     questions = json.loads((DATA / "quizzes" / "quiz_1.json").read_text(encoding="utf-8"))
